@@ -115,6 +115,20 @@ TEST(ShippedExperiments, RefuseOneLabelAlone) {
   EXPECT_THAT(refused.err, HasSubstr("add cases with the label 0"));
 }
 
+// The second of the pairs has nothing to do in the first pass, so that only that pass succeeds.
+TEST(ShippedExperiments, SayWhyNoCaseCompletedAllPassesAndLeaveNothing) {
+  const TempDir folder;
+  const std::string line =
+      "{\"text\": \" And Moses took\", \"corrupted\": \" And Moses took the book\"}\n";
+  folder.write("pairs.jsonl", line + line);
+  const auto refused = run_into(folder / "a.h5", {"run", "circuit_discovery", "--model", kModel,
+                                                  "--prompts", folder / "pairs.jsonl"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("give prompts of equal length"));
+  EXPECT_FALSE(fs::exists(folder / "a.h5"));
+  EXPECT_FALSE(fs::exists(folder / "a.run"));
+}
+
 TEST(ShippedExperiments, RefuseCheckpointsOfAnotherModel) {
   const TempDir folder;
   const auto refused = run_into(

@@ -104,8 +104,8 @@ class RunWriter {
   /// All token ids in variables with `Holds::token_ids`, in ascending order.
   std::vector<std::int64_t> token_ids() const;
 
-  /// Discards a run without completed cases: removes its folder and does not write an archive.
-  /// \throws UsageError if a case is complete
+  /// Discards a run in which no case completed all passes: removes its folder and does not write an
+  /// archive. \throws UsageError if a case is complete
   void discard();
 
   /// Joins the units in the order of the plan, verifies the archive, renames it to its final name,
