@@ -75,9 +75,9 @@ std::string head_name(std::int64_t layer, std::int64_t head) {
   return component_name({ComponentPlace::Kind::head, layer, head});
 }
 
-class Reader {
+class ItemReader {
  public:
-  Reader(const Dataset& dataset, const Variable& variable, const Claim& claim,
+  ItemReader(const Dataset& dataset, const Variable& variable, const Claim& claim,
          const TransformerSpec& spec, const Task& task, std::size_t prompt)
       : dataset_(dataset),
         variable_(variable),
@@ -226,7 +226,7 @@ std::string stream_item(std::int64_t layer, std::int64_t position) {
 
 ClaimedItems claimed_items(const Dataset& dataset, const Variable& variable, const Claim& claim,
                            const TransformerSpec& spec, const Task& task, std::size_t prompt) {
-  return Reader(dataset, variable, claim, spec, task, prompt).read();
+  return ItemReader(dataset, variable, claim, spec, task, prompt).read();
 }
 
 }  // namespace lensbench::grading

@@ -20,13 +20,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Kind {
+struct PlantedKind {
   PlantKind info;
   Plan (*plan)(const PlanRequest&, Philox&);
 };
 
-const std::vector<Kind>& kinds() {
-  static const std::vector<Kind> all = {
+const std::vector<PlantedKind>& kinds() {
+  static const std::vector<PlantedKind> all = {
       {{"induction", "A B … A is followed by B: previous-token head, induction head, suppressor"},
        plan_induction},
       {{"fact", "two MLPs store each subject's values, either is enough; heads move them"},
@@ -44,9 +44,9 @@ const std::vector<Kind>& kinds() {
   return all;
 }
 
-const Kind& find_kind(const std::string& name) {
+const PlantedKind& find_kind(const std::string& name) {
   std::vector<std::string> names;
-  for (const Kind& kind : kinds()) {
+  for (const PlantedKind& kind : kinds()) {
     if (kind.info.name == name) return kind;
     names.push_back(kind.info.name);
   }
@@ -125,7 +125,7 @@ Truth plan_truth(const Plan& plan, const Assembled& made, const PlantRequest& re
 const std::vector<PlantKind>& plant_kinds() {
   static const std::vector<PlantKind> infos = [] {
     std::vector<PlantKind> all;
-    for (const Kind& kind : kinds()) all.push_back(kind.info);
+    for (const PlantedKind& kind : kinds()) all.push_back(kind.info);
     return all;
   }();
   return infos;
@@ -145,7 +145,7 @@ std::vector<PromptPair> draw_prompts(std::int64_t count, Philox& random,
 }
 
 Truth plant(const PlantRequest& request, const fs::path& folder) {
-  const Kind& kind = find_kind(request.kind);
+  const PlantedKind& kind = find_kind(request.kind);
   // The seed decides tokens, layout, basis and filler. Both gauges have the same plan.
   const double leak = request.gauge == Gauge::rotated ? 0.01 : 0.0;
   Philox random(static_cast<std::uint64_t>(request.seed), 0);

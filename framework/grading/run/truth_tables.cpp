@@ -9,7 +9,7 @@
 namespace lensbench::grading {
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kUnclaimed = std::numeric_limits<double>::quiet_NaN();
 
 Table table_or_empty(const EffectTruth& effects, const std::string& name) {
   const auto found = effects.values.find(name);
@@ -142,7 +142,7 @@ std::optional<ItemTable> truth_table(const Truth& truth, const Task& task, const
 void set_claimed(ItemTable& table, const std::vector<ItemValues>& claimed,
                  const TransformerSpec& spec) {
   if (table.kind == TableKind::stream) leave_out_last_layer(table, claimed, spec.n_layers);
-  table.claimed.assign(table.items.size(), std::vector<double>(claimed.size(), kNaN));
+  table.claimed.assign(table.items.size(), std::vector<double>(claimed.size(), kUnclaimed));
   for (std::size_t i = 0; i < table.items.size(); ++i)
     for (std::size_t p = 0; p < claimed.size(); ++p) {
       const auto found = claimed[p].find(table.items[i]);

@@ -29,8 +29,9 @@ std::vector<std::size_t> layers_with_largest(const PatchLayers& layers, const Ca
   std::size_t best = 0;
   for (std::size_t i = 1; i < layers.values.size(); ++i)
     if (largest_in(layers.values[i], range) > largest_in(layers.values[best], range)) best = i;
-  std::vector<std::size_t> chosen{0, best, layers.values.size() - 1};
-  chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
+  std::vector<std::size_t> chosen{0};
+  for (const std::size_t layer : {best, layers.values.size() - 1})
+    if (layer != chosen.back()) chosen.push_back(layer);
   return chosen;
 }
 

@@ -11,7 +11,7 @@
 namespace lensbench {
 namespace {
 
-constexpr std::uint64_t kMostBytes = 64u << 20;
+constexpr std::uint64_t kMostVocabularyBytes = 64u << 20;
 
 /// Lines of a text by the rules of Python's text files: ended by LF, CR or CR LF.
 std::vector<std::string_view> lines_of(std::string_view text) {
@@ -28,7 +28,7 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 /// Vocabulary with one token per line, whose id is the line number; of equal lines, the last
 /// counts.
 Vocabulary read_lines(const std::filesystem::path& path) {
-  const std::string text = read_regular_file(path, kMostBytes);
+  const std::string text = read_regular_file(path, kMostVocabularyBytes);
   if (valid_utf8_prefix(text) != text.size())
     throw InputError(path.string() + ": byte " + std::to_string(valid_utf8_prefix(text)) +
                      " is not valid UTF-8");

@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kUnknownPenalty = 10.0;  // below the lowest score of a token, as in SentencePiece
 // Limit of all tokens together, whose tree takes several times their size.
-constexpr std::size_t kMostBytes = 16u << 20;
+constexpr std::size_t kMostTokenBytes = 16u << 20;
 
 /// Value of a number in the JSON reader of the reference library (serde): the digits as an integer,
 /// multiplied or divided once by a power of ten, which is often off by one bit. Such bits decide
@@ -184,9 +184,9 @@ std::unique_ptr<const TokenModel> read_unigram_model(const JsonReader& field) {
     const auto score = entry[1].get<double>();
     scores.push_back(exact ? score : as_serde_reads(score));
   }
-  if (bytes > kMostBytes)
+  if (bytes > kMostTokenBytes)
     vocab.fail("the tokens are too long in total (" + std::to_string(bytes) + " bytes, at most " +
-               std::to_string(kMostBytes) + " are allowed)");
+               std::to_string(kMostTokenBytes) + " are allowed)");
   std::optional<std::int64_t> unk_id;
   // The index must exist, since the score of the unknown token is read by it.
   if (const auto unk = field.find("unk_id"))

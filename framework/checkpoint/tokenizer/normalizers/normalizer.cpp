@@ -137,9 +137,9 @@ void append_byte_characters(char32_t character, std::string& out) {
     append_utf8(out, byte_to_character(static_cast<unsigned char>(byte)));
 }
 
-class Sequence final : public Normalizer {
+class NormalizerSequence final : public Normalizer {
  public:
-  explicit Sequence(std::vector<std::unique_ptr<const Normalizer>> steps)
+  explicit NormalizerSequence(std::vector<std::unique_ptr<const Normalizer>> steps)
       : steps_(std::move(steps)) {}
 
   AlignedText normalize(AlignedText text) const override {
@@ -151,7 +151,7 @@ class Sequence final : public Normalizer {
   std::vector<std::unique_ptr<const Normalizer>> steps_;
 };
 
-std::unique_ptr<const Normalizer> read_sequence(const JsonReader& field) {
+std::unique_ptr<const Normalizer> read_normalizers(const JsonReader& field) {
   std::vector<std::unique_ptr<const Normalizer>> steps;
   for (std::size_t i = 0; i < field.size(); ++i) steps.push_back(read_normalizer(field.at(i)));
   return normalizer_sequence(std::move(steps));
@@ -179,7 +179,7 @@ std::unique_ptr<const Normalizer> lowercase_normalizer() {
 
 std::unique_ptr<const Normalizer> normalizer_sequence(
     std::vector<std::unique_ptr<const Normalizer>> steps) {
-  return std::make_unique<Sequence>(std::move(steps));
+  return std::make_unique<NormalizerSequence>(std::move(steps));
 }
 
 namespace {
@@ -214,7 +214,7 @@ std::unique_ptr<const Normalizer> read_normalizer(const JsonReader& field) {
   if (type == "Precompiled") return read_precompiled_normalizer(field.at("precompiled_charsmap"));
   if (type == "Nmt") return character_map(append_nmt);
   if (type == "ByteLevel") return character_map(append_byte_characters);
-  if (type == "Sequence") return read_sequence(field.at("normalizers"));
+  if (type == "Sequence") return read_normalizers(field.at("normalizers"));
   kind.fail("the normalizer '" + type +
             "' is not supported (NFC, NFD, NFKC, NFKD, Prepend, Replace, Lowercase, Strip, "
             "StripAccents, BertNormalizer, Precompiled, Nmt, ByteLevel and Sequence are)");

@@ -117,9 +117,9 @@ class Metaspace final : public PreTokenizer {
   std::unique_ptr<const Split> split_;
 };
 
-class Sequence final : public PreTokenizer {
+class PreTokenizerSequence final : public PreTokenizer {
  public:
-  explicit Sequence(std::vector<std::unique_ptr<const PreTokenizer>> steps)
+  explicit PreTokenizerSequence(std::vector<std::unique_ptr<const PreTokenizer>> steps)
       : steps_(std::move(steps)) {}
 
   void apply(Pieces& pieces) const override {
@@ -146,7 +146,7 @@ SplitBehavior read_behavior(const JsonReader& field) {
       "Contiguous");
 }
 
-std::unique_ptr<const PreTokenizer> read_sequence(const JsonReader& field) {
+std::unique_ptr<const PreTokenizer> read_pre_tokenizers(const JsonReader& field) {
   std::vector<std::unique_ptr<const PreTokenizer>> steps;
   for (std::size_t i = 0; i < field.size(); ++i) steps.push_back(read_pre_tokenizer(field.at(i)));
   return pre_tokenizer_sequence(std::move(steps));
@@ -178,7 +178,7 @@ std::unique_ptr<const PreTokenizer> byte_level_pre_tokenizer(bool add_prefix_spa
 
 std::unique_ptr<const PreTokenizer> pre_tokenizer_sequence(
     std::vector<std::unique_ptr<const PreTokenizer>> steps) {
-  return std::make_unique<Sequence>(std::move(steps));
+  return std::make_unique<PreTokenizerSequence>(std::move(steps));
 }
 
 /// Reads the type first: each type has its own fields. An unknown type is an error, since leaving a
@@ -193,7 +193,7 @@ std::unique_ptr<const PreTokenizer> read_pre_tokenizer(const JsonReader& field) 
     return std::make_unique<Split>(read_pattern(field.at("pattern")),
                                    read_behavior(field.at("behavior")),
                                    field.boolean_or("invert", false));
-  if (type == "Sequence") return read_sequence(field.at("pretokenizers"));
+  if (type == "Sequence") return read_pre_tokenizers(field.at("pretokenizers"));
   if (type == "Digits")
     return split_at(is_numeric, field.boolean_or("individual_digits", false)
                                     ? SplitBehavior::isolated

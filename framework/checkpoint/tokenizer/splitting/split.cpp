@@ -28,7 +28,7 @@ std::vector<Section> sections_of(std::string_view text, const Pattern& pattern, 
 /// Joins each section for which `joins(previous_is_match, is_match)` is true to the previous
 /// section.
 template <class Joins>
-std::vector<Section> join(const std::vector<Section>& sections, Joins joins) {
+std::vector<Section> join_sections(const std::vector<Section>& sections, Joins joins) {
   std::vector<Section> joined;
   bool previous = false;
   for (const Section& section : sections) {
@@ -52,13 +52,13 @@ std::vector<Section> arrange(std::vector<Section> sections, SplitBehavior behavi
     case SplitBehavior::isolated:
       return sections;
     case SplitBehavior::contiguous:
-      return join(sections, [](bool previous, bool match) { return previous == match; });
+      return join_sections(sections, [](bool previous, bool match) { return previous == match; });
     case SplitBehavior::merged_with_previous:
-      return join(sections, match_after_other);
+      return join_sections(sections, match_after_other);
     case SplitBehavior::merged_with_next:
       // The reverse of the reversed order: joined to the next section instead of the previous one.
       std::ranges::reverse(sections);
-      sections = join(sections, match_after_other);
+      sections = join_sections(sections, match_after_other);
       std::ranges::reverse(sections);
       return sections;
   }

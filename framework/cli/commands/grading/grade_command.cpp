@@ -71,7 +71,7 @@ std::vector<std::int64_t> seeds_of(const Options& options) {
 }
 
 /// Verified in a child process first, since the file under this name can be anything.
-void require_intact(const fs::path& out) {
+void require_intact_grading(const fs::path& out) {
   ask_child({{out}}, [&] {
     const VerifyResult found = verify_archive(out);
     if (!found.intact)
@@ -95,7 +95,7 @@ void say_archive(const SealResult& sealed) {
 /// A grading whose archive is complete: only what a killed process left has to be removed.
 int say_finished(const fs::path& out, const RunPlan& plan,
                  const std::vector<grading::Floor>& floors) {
-  require_intact(out);
+  require_intact_grading(out);
   const FinishedRun run = finish_sealed_run(out, plan);
   const int code = in_child({{out}}, [&] {
     const ArchiveReader archive(out);
