@@ -1,7 +1,10 @@
 // At which layer a vision-language model knows what a picture shows: the lens on every picture, and
 // statistics of the answer by the labels of the pictures, against the answers without the picture.
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
 
 #include <lensbench/error.hpp>
 #include <lensbench/hypothesis.hpp>

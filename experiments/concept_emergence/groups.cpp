@@ -1,6 +1,9 @@
 #include "groups.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/stack.h>
 
 #include <limits>
 #include <optional>

@@ -1,6 +1,8 @@
 #include "common/changed_streams.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
 
 #include <lensbench/error.hpp>
 

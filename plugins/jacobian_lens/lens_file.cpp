@@ -1,6 +1,7 @@
 #include "lens_file.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
 
 #include <lensbench/error.hpp>
 #include <lensbench/tensor_file.hpp>

@@ -1,6 +1,8 @@
 #include "reading.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/stack.h>
 
 #include <lensbench/error.hpp>
 #include <lensbench/readout.hpp>

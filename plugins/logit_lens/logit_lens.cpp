@@ -1,6 +1,9 @@
 #include "logit_lens.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 
 #include <lensbench/error.hpp>
 #include <utility>

@@ -1,6 +1,8 @@
 #include "result.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include <lensbench/metric.hpp>
 #include <utility>

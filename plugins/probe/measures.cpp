@@ -1,6 +1,10 @@
 #include "measures.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/stack.h>
 
 #include <cmath>
 #include <lensbench/hypothesis.hpp>

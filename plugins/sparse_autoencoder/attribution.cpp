@@ -1,6 +1,9 @@
 #include "attribution.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/mv.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <lensbench/gradients.hpp>

@@ -1,6 +1,10 @@
 #include "feature_tokens.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/topk.h>
 
 #include <algorithm>
 #include <tuple>

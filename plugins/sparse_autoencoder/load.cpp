@@ -1,6 +1,7 @@
 #include "load.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
 
 #include <array>
 #include <cstdint>

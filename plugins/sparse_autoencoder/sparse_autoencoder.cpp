@@ -1,6 +1,6 @@
 #include "sparse_autoencoder.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <algorithm>
 #include <cmath>

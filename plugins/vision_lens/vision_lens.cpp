@@ -1,6 +1,9 @@
 #include "vision_lens.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/stack.h>
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 // What a block of C++ in a document may use without saying so: ATen, the headers of lensbench, and
 // these names.
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <iostream>
 #include <lensbench/activation_cache.hpp>

@@ -1,6 +1,6 @@
 // The included vision model answers questions about pictures that it was not trained on. The right
 // answers are those of the program that draws the pictures (models/drawn_pictures.py).
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <fstream>
 #include <map>

@@ -1,7 +1,12 @@
 // Prompts with pictures through the command against values of a float64 program, which are in a
 // folder shared with other projects: LENSBENCH_SHARED, or `shared` next to the checkout. Skipped
 // where it is not. float32 differs by the order of sums: 5e-5 of the largest value.
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
 #include <hdf5.h>
 #include <hdf5_hl.h>
 

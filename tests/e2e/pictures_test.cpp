@@ -1,6 +1,9 @@
 // Prompts with pictures through the command, with a small Qwen2.5-VL checkpoint. Ids and logits are
 // those of transformers (tests/parity/picture_prompt_reference.py).
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
 
 #include <fstream>
 

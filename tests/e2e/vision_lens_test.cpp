@@ -1,6 +1,8 @@
 // The lens over pictures through the command, with a small Qwen2.5-VL checkpoint whose logits are
 // those of transformers (tests/parity/picture_prompt_reference.py).
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/allclose.h>
 
 #include <fstream>
 

@@ -1,6 +1,6 @@
 #include "hostile/archives.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 #include <hdf5_hl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>

@@ -1,6 +1,8 @@
 #include "support/faulty_model.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/linspace.h>
 
 #include <algorithm>
 #include <lensbench/weight_changes.hpp>

@@ -1,6 +1,6 @@
 #include "archive/digest/case_digests.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <algorithm>
 #include <lensbench/error.hpp>

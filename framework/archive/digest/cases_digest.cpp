@@ -1,6 +1,7 @@
 #include "archive/digest/cases_digest.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
 
 #include <array>
 #include <cstdint>

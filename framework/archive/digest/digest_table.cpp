@@ -1,6 +1,9 @@
 #include "archive/digest/digest_table.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/tensor.h>
 
 #include <lensbench/error.hpp>
 #include <set>

@@ -1,6 +1,9 @@
 #include "archive/seal/tables.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/tensor.h>
 
 #include "core/dataset/names.hpp"
 #include "core/text/json.hpp"

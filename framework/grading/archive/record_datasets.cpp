@@ -1,6 +1,10 @@
 #include "grading/archive/record_datasets.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/tensor.h>
 
 #include <limits>
 #include <sstream>

@@ -1,6 +1,7 @@
 #include "grading/check/check_planted.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
 
 #include <map>
 #include <sstream>

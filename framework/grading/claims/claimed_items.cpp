@@ -1,6 +1,7 @@
 #include "grading/claims/claimed_items.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
 
 #include <algorithm>
 #include <lensbench/error.hpp>
@@ -78,7 +79,7 @@ std::string head_name(std::int64_t layer, std::int64_t head) {
 class ItemReader {
  public:
   ItemReader(const Dataset& dataset, const Variable& variable, const Claim& claim,
-         const TransformerSpec& spec, const Task& task, std::size_t prompt)
+             const TransformerSpec& spec, const Task& task, std::size_t prompt)
       : dataset_(dataset),
         variable_(variable),
         claim_(claim),

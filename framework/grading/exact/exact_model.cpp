@@ -1,6 +1,8 @@
 #include "grading/exact/exact_model.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/isfinite.h>
 
 #include <lensbench/error.hpp>
 #include <string>

@@ -1,6 +1,9 @@
 #include "grading/exact/exact_task.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
 
 #include <lensbench/error.hpp>
 

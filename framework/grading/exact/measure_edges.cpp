@@ -1,6 +1,8 @@
 #include "grading/exact/measure_edges.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/stack.h>
 
 namespace lensbench::grading {
 namespace {

@@ -1,6 +1,10 @@
 #include "grading/gauge/rotations.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/mv.h>
+#include <ATen/ops/zeros.h>
 
 namespace lensbench::grading {
 namespace {

@@ -1,6 +1,10 @@
 #include "grading/plant/assemble.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/mv.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 #include "report/page/fill.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <algorithm>
 #include <array>

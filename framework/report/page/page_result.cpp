@@ -1,6 +1,9 @@
 #include "report/page/page_result.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
 
 #include <algorithm>
 #include <lensbench/result_spec.hpp>

@@ -1,6 +1,7 @@
 #include "report/page/run_source.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
 
 #include <algorithm>
 #include <lensbench/error.hpp>

@@ -1,6 +1,9 @@
 // Metrics of rows against formulas on the logits of a whole forward in float64, and the order of
 // the two runs of a pair.
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -2,7 +2,8 @@
 // truth is what patching with hooks finds.
 #include "grading/plant/plant.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,7 +1,10 @@
 // The same function in another basis: what a model computes stays, and its parts have other names.
 #include "grading/gauge/turned_checkpoint.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,7 +1,10 @@
 // The maximum flow equals the smallest cut, found by trying all cuts.
 #include "attention/flow.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

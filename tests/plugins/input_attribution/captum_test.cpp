@@ -1,6 +1,7 @@
 // Integrated gradients, gradient times input and occlusion of Captum on transformers in float64, as
 // tests/parity/input_attribution_reference.py writes them.
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
 #include <gtest/gtest.h>
 
 #include <map>

@@ -1,7 +1,12 @@
 // Expected values are worked out by hand from the definition: logit = norm(x) · w + b.
 #include "layer_attribution/direction.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
 #include "attribution_fixture.hpp"

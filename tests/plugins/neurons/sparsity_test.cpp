@@ -1,7 +1,10 @@
 // What is known of planted neurons, and what must hold whatever the weights.
 #include "neurons/sparsity.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -2,7 +2,10 @@
 // folder shared with other projects: LENSBENCH_SHARED, or `shared` next to the checkout. Skipped
 // where it is not. The program agrees with transformers 5.24.0, in whose float32 logits differ by
 // up to 5e-6 of the largest; 5e-5 is allowed.
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 #include <hdf5.h>
 

@@ -1,7 +1,11 @@
 // Streams of the vision tower, tokens, and the merger on every stream against float64 values of
 // another program, which are in a folder shared with other projects: LENSBENCH_SHARED, or `shared`
 // next to the checkout. Skipped where it is not. 5e-5 of the largest value, since float32 rounds.
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // Pictures of cases in a page: which are asked for, how large they are, and what is said of the
 // others.
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

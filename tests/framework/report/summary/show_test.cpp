@@ -1,6 +1,8 @@
 #include "report/summary/show.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
 
 #include "archive/run/run_writer.hpp"
