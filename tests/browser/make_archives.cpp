@@ -1,6 +1,13 @@
 // usage: make_archives FOLDER [NAME...]
 // Writes made-up archives through the product's own writer, by which the page of `lensbench report`
 // and its limits are tested without a model. Without names: all but `huge` (a gigabyte).
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
+
 #include <filesystem>
 #include <functional>
 #include <iostream>

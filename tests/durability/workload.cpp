@@ -1,5 +1,9 @@
 #include "durability/workload.hpp"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/nonzero.h>
 #include <sys/wait.h>
 #include <unistd.h>
 

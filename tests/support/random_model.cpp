@@ -1,6 +1,7 @@
 #include "support/random_model.hpp"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/Generator.h>
 #include <ATen/ops/empty.h>
 
 #include <cmath>

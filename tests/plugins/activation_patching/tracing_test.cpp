@@ -1,5 +1,9 @@
 // Causal tracing: hand-derived values on the planted fact, and one whole forward for each
 // restoration on random models.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 
 #include <cmath>

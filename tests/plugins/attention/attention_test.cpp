@@ -1,4 +1,7 @@
 // What is kept and refused, and traps of other programs.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 
 #include <cmath>

@@ -1,3 +1,6 @@
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
+
 #include "attention/flow.hpp"
 #include "attention/result.hpp"
 #include "attention_fixture.hpp"

@@ -1,5 +1,11 @@
 // Against TransformerLens and networkx (tests/parity/attention_reference.py), and against float64
 // by the definitions.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/where.h>
+
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>

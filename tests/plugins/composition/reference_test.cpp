@@ -1,5 +1,12 @@
 // Against TransformerLens and numpy (tests/parity/composition_reference.py), and against dense
 // matrices.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/diag.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/linalg_matrix_norm.h>
+#include <ATen/ops/matmul.h>
+
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>

@@ -1,6 +1,11 @@
 // Values derived by hand for single heads, and for the planted induction model.
 #include "composition/scores.hpp"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/tensor.h>
+
 #include <cmath>
 
 #include "composition/spectra.hpp"

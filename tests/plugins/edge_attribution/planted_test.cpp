@@ -1,4 +1,7 @@
 // Edge attribution on models whose weights are written by hand, so that every edge is known.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
+
 #include <cmath>
 
 #include "edge_attribution/graph.hpp"

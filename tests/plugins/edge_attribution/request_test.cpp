@@ -1,4 +1,7 @@
 // What the tool refuses, records and checks.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <gmock/gmock.h>
 
 #include <lensbench/error.hpp>

@@ -1,5 +1,8 @@
 // Edge attribution and circuits of TransformerLens 4.3.0 in float64, as
 // tests/parity/edge_attribution_reference.py writes them.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
+
 #include "checkpoint/weights/safetensors.hpp"
 #include "edge_attribution/graph.hpp"
 #include "edge_fixture.hpp"

@@ -1,5 +1,10 @@
 #include "jacobian_lens/fit.hpp"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/stack.h>
+
 #include <lensbench/gradients.hpp>
 #include <lensbench/tensor_file.hpp>
 

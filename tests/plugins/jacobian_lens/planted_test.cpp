@@ -1,4 +1,9 @@
 // Models whose Jacobians are known.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/mv.h>
+#include <ATen/ops/zeros.h>
+
 #include "jacobian_fixture.hpp"
 #include "support/planted_facts.hpp"
 

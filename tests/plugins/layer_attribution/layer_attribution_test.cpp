@@ -1,4 +1,8 @@
 // What must hold whatever the weights, and what is refused.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/corrcoef.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros_like.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>

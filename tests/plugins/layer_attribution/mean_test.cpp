@@ -1,5 +1,9 @@
 // Ablation of heads, and means over reference prompts. Expected values are brute force: a full
 // forward for each replaced activation, of means that are computed here in float64.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/zeros.h>
 #include <gmock/gmock.h>
 
 #include <functional>

@@ -1,4 +1,7 @@
 // Against tests/parity/layer_attribution_reference.py: float64 through Hugging Face modules.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
+
 #include "attribution_fixture.hpp"
 
 namespace lensbench::attribution {

@@ -1,4 +1,7 @@
 // What must hold whatever the weights, and what is refused.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/log_softmax.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,7 @@
 // Values derived by hand on models whose computation is known.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
 #include "support/planted_facts.hpp"

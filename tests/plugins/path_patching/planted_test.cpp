@@ -1,4 +1,7 @@
 // Path patching on models whose weights are written by hand, so that every path is known.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include <cmath>
 
 #include "path_fixture.hpp"

@@ -1,6 +1,9 @@
 // Probes whose coefficients are derived by hand.
 #include "probe/linear_probe.hpp"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
+
 #include <cmath>
 #include <lensbench/random.hpp>
 

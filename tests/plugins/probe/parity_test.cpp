@@ -1,4 +1,8 @@
 // tests/parity/probe.py: scikit-learn, and the sparse probes of TransformerLens, on the same rows.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+
 #include <lensbench/tensor_file.hpp>
 
 #include "probe/folds.hpp"

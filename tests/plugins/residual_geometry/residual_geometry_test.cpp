@@ -1,6 +1,12 @@
 // What must hold whatever the weights, and what is refused.
 #include "residual_geometry/residual_geometry.hpp"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/linalg_svd.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/stack.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

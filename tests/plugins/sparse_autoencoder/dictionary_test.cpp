@@ -1,4 +1,17 @@
 // Features of dictionaries: by hand, and those of SAELens (tests/parity/sparse_autoencoder.py).
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/cos.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/sin.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/topk.h>
+#include <ATen/ops/zeros.h>
+
 #include <lensbench/tensor_file.hpp>
 
 #include "sae_fixture.hpp"

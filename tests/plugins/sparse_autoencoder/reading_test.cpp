@@ -1,4 +1,10 @@
 // Dictionaries in a model: receipts, identities, and what is refused.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/topk.h>
+#include <ATen/ops/zeros.h>
+
 #include <filesystem>
 
 #include "sae_fixture.hpp"

@@ -1,6 +1,10 @@
 // Steering of a model whose one fact is written by hand: block 1's MLP looks the answer up at the
 // subject, L2H0 brings it to the last position, where found feature k times 4 is the logit of
 // answer k. Expected values follow from that.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include <cmath>
 
 #include "steering_fixture.hpp"

@@ -1,5 +1,10 @@
 #include "steering/receipts.hpp"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/sin.h>
+
 #include "checkpoint/weights/safetensors.hpp"
 #include "steering/directions.hpp"
 #include "steering_fixture.hpp"

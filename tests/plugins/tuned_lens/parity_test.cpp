@@ -1,4 +1,7 @@
 // Training and reading against the Python library, tests/parity/tuned_lens.py.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include "lens_fixture.hpp"
 #include "tuned_lens/lens_file.hpp"
 #include "tuned_lens/training.hpp"

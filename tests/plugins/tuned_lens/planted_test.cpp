@@ -1,4 +1,10 @@
 // A model of which the best lens is known: its only block sees the token itself and adds h M.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
 #include <cmath>
 #include <lensbench/weight_changes.hpp>
 

@@ -1,6 +1,10 @@
 // Each check fails where what it checks does not hold.
 #include "tuned_lens/receipts.hpp"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
 #include "lens_fixture.hpp"
 
 namespace lensbench::tuned {

@@ -1,4 +1,9 @@
 // What the tool is asked, and what it refuses.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/sin.h>
+#include <ATen/ops/zeros.h>
+
 #include <filesystem>
 
 #include "checkpoint/weights/safetensors.hpp"

@@ -1,5 +1,11 @@
 #include "tuned_lens/training.hpp"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cos.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/sin.h>
+
 #include <lensbench/gradients.hpp>
 
 #include "lens_fixture.hpp"

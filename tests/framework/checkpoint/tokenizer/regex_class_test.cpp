@@ -18,9 +18,9 @@ constexpr std::string_view kText = "abcdefgxyz-\t\n 19一㔀/.+,é";
 
 /// The characters of `kText` that are members of a class.
 std::string members(const std::string& regex) {
-  const nlohmann::json json = {{"Regex", regex}};
+  const nlohmann::json pattern = {{"Regex", regex}};
   std::string found;
-  read_pattern(JsonReader(json, "t.json"))->find_all(kText, [&](Span match) {
+  read_pattern(JsonReader(pattern, "t.json"))->find_all(kText, [&](Span match) {
     found += kText.substr(match.begin, match.end - match.begin);
   });
   return found;

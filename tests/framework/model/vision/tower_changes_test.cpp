@@ -1,5 +1,8 @@
 // Changes at the points of the vision tower: replacements against float64 values of a tower that is
 // changed in the same way, and interventions.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/zeros_like.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,6 +1,10 @@
 // Every hook point of the vision tower against float64 values that are computed without any
 // permutation. float32 rounds sums of the sizes here by at most 5e-5 of the largest value, as in
 // the other comparisons of these models.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,8 @@
 // Qwen2-VL and Qwen2.5-VL with pictures against transformers, in each layout of their checkpoints.
 // float32 differs between programs by the order of sums: 5e-5 of the largest value, as for text.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

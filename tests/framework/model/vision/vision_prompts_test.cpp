@@ -1,4 +1,7 @@
 // Prompts with pictures that a model refuses, and text without pictures.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

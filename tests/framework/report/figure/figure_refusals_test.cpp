@@ -1,3 +1,5 @@
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,7 @@
 #include "report/figure/figure.hpp"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -42,15 +42,15 @@ TEST(DiffText, NamesLabelsThatOneArchiveHasAlone) {
   EXPECT_THAT(describe(difference),
               HasSubstr("lens axis block: 1 label is in both and compared; only in the first: 2; "
                         "only in the second: 3, 4\n"));
-  const auto json = to_json(difference)["datasets"]["lens"]["axes"]["block"];
-  EXPECT_EQ(json["only_second"], (nlohmann::json{"3", "4"}));
-  EXPECT_EQ(json["common"], 1);
+  const auto written = to_json(difference)["datasets"]["lens"]["axes"]["block"];
+  EXPECT_EQ(written["only_second"], (nlohmann::json{"3", "4"}));
+  EXPECT_EQ(written["common"], 1);
 }
 
 TEST(DiffText, HasTheSameFactsForAScript) {
-  const auto json = to_json(one_value());
-  EXPECT_EQ(json["datasets"]["lens"]["variables"]["entropy"]["differing"], 1);
-  EXPECT_EQ(json["results"], "different");
+  const auto written = to_json(one_value());
+  EXPECT_EQ(written["datasets"]["lens"]["variables"]["entropy"]["differing"], 1);
+  EXPECT_EQ(written["results"], "different");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include <ATen/ops/rand.h>
+#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -73,7 +74,7 @@ TEST(RenderByView, DrawsAMapForEachOfAFewKinds) {
   dataset.add_coordinate("block", at::tensor({0, 1}, at::kInt));
   dataset.add_coordinate("kind", std::vector<std::string>{"attn", "mlp"});
   dataset.add(viewed(variable("effect", {"kind", "block", "token"},
-                              numbers({1, 2, 3, 4, 50, 60, 70, 80}, {2, 2, 2})),
+                              doubles({1, 2, 3, 4, 50, 60, 70, 80}, {2, 2, 2})),
                      View::patching, "effect"));
   const std::string text = render_dataset("x", dataset, token_text, {});
   EXPECT_THAT(text, HasSubstr("effect attn: effect; block down, token across"));
@@ -87,7 +88,7 @@ TEST(RenderByView, GoesByDimensionsWhereAVariableDoesNotSayItsView) {
   Dataset dataset;
   add_token_axis(dataset, {0}, {" In"});
   add_layer_axis(dataset, 1);
-  dataset.add(variable("norm", {"layer", "token"}, numbers({1, 2}, {2, 1})));
+  dataset.add(variable("norm", {"layer", "token"}, doubles({1, 2}, {2, 1})));
   EXPECT_THAT(render_dataset("x", dataset, token_text, {}),
               HasSubstr("norm: layer down, token across"));
   EXPECT_EQ(reading_order(dataset), 0);
@@ -96,19 +97,19 @@ TEST(RenderByView, GoesByDimensionsWhereAVariableDoesNotSayItsView) {
 TEST(RenderByView, LetsAViewDecideForAVariableWithTheNameOfAShippedTool) {
   Dataset dataset;
   add_token_axis(dataset, {0}, {" In"});
-  dataset.add(viewed(variable("chosen_probability", {"token"}, numbers({.5}, {1})), View::tokens));
+  dataset.add(viewed(variable("chosen_probability", {"token"}, doubles({.5}, {1})), View::tokens));
   EXPECT_THAT(render_dataset("x", dataset, token_text, {}), Not(HasSubstr("most probable")));
   Dataset shipped;
   add_token_axis(shipped, {0}, {" In"});
   shipped.add(
-      viewed(variable("chosen_probability", {"token"}, numbers({.5}, {1})), View::generation));
+      viewed(variable("chosen_probability", {"token"}, doubles({.5}, {1})), View::generation));
   EXPECT_THAT(render_dataset("x", shipped, token_text, {}), HasSubstr("most probable"));
 }
 
 TEST(RenderByView, ListsInOneLineEachWhatIsNotDrawn) {
   Dataset dataset = small_map(View::heatmap);
-  dataset.add(viewed(variable("raw", {"layer"}, numbers({1, 2}, {2})), View::general, "numbers"));
-  dataset.add(viewed(variable("total", {}, numbers({3}, {})), View::general, "sum"));
+  dataset.add(viewed(variable("raw", {"layer"}, doubles({1, 2}, {2})), View::general, "numbers"));
+  dataset.add(viewed(variable("total", {}, doubles({3}, {})), View::general, "sum"));
   EXPECT_THAT(render_dataset("x", dataset, token_text, {}), HasSubstr(R"(
 Not drawn (lensbench show FILE --facts has the facts of all variables):
   raw (layer 2): numbers
@@ -120,9 +121,9 @@ TEST(RenderByView, PutsTablesOverOneAxisTogether) {
   Dataset dataset;
   dataset.add_coordinate("layer", at::tensor({0, 1}, at::kInt));
   dataset.add_coordinate("end", std::vector<std::string>{"low", "high"});
-  dataset.add(viewed(variable("mean", {"layer"}, numbers({1.5, 2}, {2})), View::statistics));
+  dataset.add(viewed(variable("mean", {"layer"}, doubles({1.5, 2}, {2})), View::statistics));
   dataset.add(
-      viewed(variable("range", {"layer", "end"}, numbers({1, 2, 1, 3}, {2, 2})), View::table));
+      viewed(variable("range", {"layer", "end"}, doubles({1, 2, 1, 3}, {2, 2})), View::table));
   EXPECT_THAT(render_dataset("x", dataset, token_text, {}), HasSubstr(R"(
 layer   mean  range low  range high
 0      1.500          1           2

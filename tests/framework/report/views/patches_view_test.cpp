@@ -163,15 +163,15 @@ Dataset vision_lens() {
   dataset.add(
       variable("answer_top_id", {"layer", "rank"}, ids({0, 1, 2, 0}, {2, 2}), Holds::token_ids));
   dataset.add(
-      variable("answer_top_probability", {"layer", "rank"}, numbers({.5, .25, .75, .125}, {2, 2})));
-  dataset.add(variable("answer_entropy", {"layer"}, numbers({1.5, .25}, {2})));
+      variable("answer_top_probability", {"layer", "rank"}, doubles({.5, .25, .75, .125}, {2, 2})));
+  dataset.add(variable("answer_entropy", {"layer"}, doubles({1.5, .25}, {2})));
   dataset.add(variable("answer_concept_log_probability", {"layer", "concept"},
-                       numbers({std::log(.125), std::log(.75)}, {2, 1})));
-  dataset.add(variable("answer_concept_rank", {"layer", "concept"}, numbers({5, 1}, {2, 1})));
-  dataset.add(variable("onset", {"concept"}, numbers({1}, {1})));
-  dataset.add(variable("control_onset", {"control", "concept"}, numbers({-1}, {1, 1})));
+                       doubles({std::log(.125), std::log(.75)}, {2, 1})));
+  dataset.add(variable("answer_concept_rank", {"layer", "concept"}, doubles({5, 1}, {2, 1})));
+  dataset.add(variable("onset", {"concept"}, doubles({1}, {1})));
+  dataset.add(variable("control_onset", {"control", "concept"}, doubles({-1}, {1, 1})));
   dataset.add(viewed(variable("concept_log_probability", {"layer", "image_token", "concept"},
-                              numbers({-4, -3, -2, -1}, {2, 2, 1})),
+                              doubles({-4, -3, -2, -1}, {2, 2, 1})),
                      View::image));
   dataset.attributes["within"] = std::int64_t{3};
   return dataset;

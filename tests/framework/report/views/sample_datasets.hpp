@@ -33,7 +33,7 @@ inline Variable variable(std::string name, std::vector<std::string> dims, at::Te
   return v;
 }
 
-inline at::Tensor numbers(const std::vector<double>& values,
+inline at::Tensor doubles(const std::vector<double>& values,
                           const std::vector<std::int64_t>& shape) {
   return at::tensor(values, at::kDouble).reshape(shape);
 }
@@ -56,13 +56,13 @@ inline Dataset small_lens() {
                     Holds::token_ids));
   lens.add(variable(
       "top_probability", full,
-      numbers({.025, 0, .125, 0, .05, .025, .5, 0, .255, 0, .3, .2, .999, 0, .625, 0, .875, .0625},
+      doubles({.025, 0, .125, 0, .05, .025, .5, 0, .255, 0, .3, .2, .999, 0, .625, 0, .875, .0625},
               {3, 3, 2})));
-  lens.add(variable("entropy", plane, numbers({0, 0, 1.5, 0, 0, 1.25, 0, 0, .5}, {3, 3})));
-  lens.add(variable("kl_final_to_layer", plane, numbers({0, 0, 3.25, 0, 0, .5, 0, 0, 0}, {3, 3})));
+  lens.add(variable("entropy", plane, doubles({0, 0, 1.5, 0, 0, 1.25, 0, 0, .5}, {3, 3})));
+  lens.add(variable("kl_final_to_layer", plane, doubles({0, 0, 3.25, 0, 0, .5, 0, 0, 0}, {3, 3})));
   lens.add(variable("target_id", {"token"}, ids({1, 2, 3}, {3}), Holds::token_ids));
   lens.add(
-      variable("target_probability", plane, numbers({0, 0, .025, 0, 0, .2, 0, 0, .875}, {3, 3})));
+      variable("target_probability", plane, doubles({0, 0, .025, 0, 0, .2, 0, 0, .875}, {3, 3})));
   lens.add(variable("target_rank", plane, ids({1, 1, 4, 1, 1, 2, 1, 1, 1}, {3, 3})));
   lens.add(variable("settled_layer", {"token"}, ids({0, 0, 2}, {3})));
   lens.receipts.push_back(make_receipt("lens_last_layer_equals_logits", 1e-6, 1e-4));
@@ -101,7 +101,7 @@ inline Dataset small_map(View view) {
   add_token_axis(dataset, {0, 1, 2}, {" In", " the", "本"});
   dataset.add_coordinate("layer", at::tensor({0, 1}, at::kInt));
   dataset.add(
-      viewed(variable("norm", {"layer", "token"}, numbers({1, 2.5, NAN, 4, 20, 12.25}, {2, 3})),
+      viewed(variable("norm", {"layer", "token"}, doubles({1, 2.5, NAN, 4, 20, 12.25}, {2, 3})),
              view, "length"));
   return dataset;
 }

@@ -72,7 +72,7 @@ TEST(RenderLens, DrawsFirstAndLastOfManyLayers) {
 
 TEST(RenderLens, SaysHowManyMoreCasesThereAre) {
   Dataset lens = small_lens();
-  lens.add(variable("loss", {}, numbers({0.5}, {})));  // case ids are kept where cases are rows
+  lens.add(variable("loss", {}, doubles({0.5}, {})));  // case ids are kept where cases are rows
   const std::vector<Dataset> cases(5, lens);
   const Dataset joined = join_cases(cases, {0, 1, 2, 3, 4}, {"a", "b", "c", "d", "e"});
   const std::string drawn = render_dataset("lens", joined, token_text, {});
@@ -148,12 +148,12 @@ TEST(RenderAttribution, DrawsSignedBarsWithAblationBeside) {
   dataset.add_coordinate("component",
                          std::vector<std::string>{"embed", "0_attn_out", "0_mlp_out", "bias"});
   dataset.add(variable("target_id", {"token"}, ids({1}, {1}), Holds::token_ids));
-  dataset.add(variable("target_logit", {"token"}, numbers({1.5}, {1})));
+  dataset.add(variable("target_logit", {"token"}, doubles({1.5}, {1})));
   dataset.add(
-      variable("logit_contribution", {"component", "token"}, numbers({1, -2, 4, -1.5}, {4, 1})));
+      variable("logit_contribution", {"component", "token"}, doubles({1, -2, 4, -1.5}, {4, 1})));
   dataset.add_coordinate("ablation", std::vector<std::string>{"zero"});
   dataset.add(variable("ablation_effect", {"ablation", "component", "token"},
-                       numbers({NAN, 1.75, -3.5, NAN}, {1, 4, 1})));
+                       doubles({NAN, 1.75, -3.5, NAN}, {1, 4, 1})));
   TerminalStyle style;
   style.columns = 60;
   EXPECT_EQ(render_dataset("why", dataset, token_text, style),
@@ -177,11 +177,11 @@ TEST(RenderAttribution, DrawsTheMeanOverCasesAlike) {
   Dataset dataset;
   dataset.add_coordinate("component", std::vector<std::string>{"embed", "0_attn_out"});
   dataset.add_coordinate("ablation", std::vector<std::string>{"mean"});
-  dataset.add(variable("logit_contribution_mean", {"component"}, numbers({-1, 2}, {2})));
+  dataset.add(variable("logit_contribution_mean", {"component"}, doubles({-1, 2}, {2})));
   dataset.add(
-      variable("ablation_effect_mean", {"ablation", "component"}, numbers({NAN, -1.25}, {1, 2})));
-  dataset.add(variable("pearson", {"ablation"}, numbers({0.5}, {1})));
-  dataset.add(variable("spearman", {"ablation"}, numbers({NAN}, {1})));
+      variable("ablation_effect_mean", {"ablation", "component"}, doubles({NAN, -1.25}, {1, 2})));
+  dataset.add(variable("pearson", {"ablation"}, doubles({0.5}, {1})));
+  dataset.add(variable("spearman", {"ablation"}, doubles({NAN}, {1})));
   TerminalStyle style;
   style.columns = 60;
   EXPECT_EQ(render_dataset("responsibility", dataset, token_text, style),
@@ -206,12 +206,12 @@ No receipts.
 TEST(RenderTokenAnalysis, MarksWhereTheModelLeftItsFirstChoice) {
   Dataset dataset;
   add_token_axis(dataset, {0, 1, 2}, {" In", " the", "本"});
-  dataset.add(variable("chosen_probability", {"token"}, numbers({NAN, .5, .25}, {3})));
+  dataset.add(variable("chosen_probability", {"token"}, doubles({NAN, .5, .25}, {3})));
   dataset.add(variable("chosen_rank", {"token"}, ids({-1, 1, 2}, {3})));
-  dataset.add(variable("surprisal", {"token"}, numbers({NAN, .69, 1.39}, {3})));
+  dataset.add(variable("surprisal", {"token"}, doubles({NAN, .69, 1.39}, {3})));
   dataset.add(variable("generated", {"token"}, ids({0, 0, 1}, {3})));
   dataset.add(variable("top_id", {"token", "rank"}, ids({-1, 1, 4}, {3, 1}), Holds::token_ids));
-  dataset.add(variable("top_probability", {"token", "rank"}, numbers({NAN, .5, .75}, {3, 1})));
+  dataset.add(variable("top_probability", {"token", "rank"}, doubles({NAN, .5, .75}, {3, 1})));
   // exp((0.69 + 1.39) / 2) = 2.829
   EXPECT_THAT(render_dataset("audit", dataset, token_text, {}), HasSubstr(R"(
 at       token     p  rank  -ln p  most probable
@@ -226,10 +226,10 @@ at       token     p  rank  -ln p  most probable
 TEST(RenderTables, PutsAMeanAndItsStandardErrorInOneColumn) {
   Dataset dataset;
   add_layer_axis(dataset, 1);
-  Variable mean = variable("entropy_mean", {"layer"}, numbers({4.25, 1.5}, {2}));
+  Variable mean = variable("entropy_mean", {"layer"}, doubles({4.25, 1.5}, {2}));
   mean.units = "nats";
   dataset.add(mean);
-  dataset.add(variable("entropy_se", {"layer"}, numbers({.5, .25}, {2})));
+  dataset.add(variable("entropy_se", {"layer"}, doubles({.5, .25}, {2})));
   EXPECT_EQ(render_dataset("trajectory", dataset, token_text, {}),
             R"(trajectory · layer 2
 layer  layer_label   entropy [nats]
