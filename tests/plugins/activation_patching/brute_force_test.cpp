@@ -1,5 +1,6 @@
 // Activation patching on random models: every cell against one whole forward with one hook, which
 // is written here without the sweep.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/cat.h>
 #include <gmock/gmock.h>

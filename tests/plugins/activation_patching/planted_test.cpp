@@ -1,5 +1,6 @@
 // Activation patching on a model whose one fact is written by hand: block 1's MLP looks the answer
 // up at the subject, L2H0 brings it to the last position. Expected values follow from that.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/tensor.h>

@@ -1,5 +1,6 @@
 // Causal tracing: hand-derived values on the planted fact, and one whole forward for each
 // restoration on random models.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/softmax.h>

@@ -1,5 +1,7 @@
 // The sweeps of transformer_lens.patching 4.3.0 in float64, as
 // tests/parity/activation_patching_reference.py writes them.
+#include <ATen/TensorOperators.h>
+
 #include "checkpoint/weights/safetensors.hpp"
 #include "patching_fixture.hpp"
 #include "support/folders.hpp"

@@ -1,5 +1,7 @@
 // Scores of single edges from their definition: the derivative of the metric when the reader's
 // input moves along what the source changes, by differences of whole forwards.
+#include <ATen/TensorOperators.h>
+
 #include "edge_fixture.hpp"
 #include "support/random_model.hpp"
 

@@ -1,4 +1,5 @@
 // Edge attribution on models whose weights are written by hand, so that every edge is known.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/tensor.h>
 

@@ -1,5 +1,6 @@
 // Edge attribution and circuits of TransformerLens 4.3.0 in float64, as
 // tests/parity/edge_attribution_reference.py writes them.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/tensor.h>
 

@@ -1,5 +1,7 @@
 // Facts in transformers with float64, by one whole forward for each prompt and object, as
 // tests/parity/facts_reference.py writes them.
+#include <ATen/TensorOperators.h>
+
 #include "checkpoint/weights/safetensors.hpp"
 #include "facts/plan.hpp"
 #include "facts/relation_map.hpp"

@@ -1,5 +1,6 @@
 #include "jacobian_lens/fit.hpp"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/eye.h>

@@ -1,4 +1,5 @@
 // Models whose Jacobians are known.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/mv.h>

@@ -1,6 +1,8 @@
 // Every path against runs with explicit hooks, as Wang et al. describe them: one run in which all
 // heads (and MLPs) keep the base run's outputs but the sender has that of the source run, of which
 // the receiver's input is read; then one whole forward with that input alone replaced.
+#include <ATen/TensorOperators.h>
+
 #include <cmath>
 #include <map>
 

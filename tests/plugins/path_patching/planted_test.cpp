@@ -1,4 +1,5 @@
 // Path patching on models whose weights are written by hand, so that every path is known.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/zeros.h>
 

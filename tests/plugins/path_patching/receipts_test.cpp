@@ -1,3 +1,5 @@
+#include <ATen/TensorOperators.h>
+
 #include "path_fixture.hpp"
 #include "support/faulty_model.hpp"
 #include "support/random_model.hpp"

@@ -1,6 +1,7 @@
 // Probes whose coefficients are derived by hand.
 #include "probe/linear_probe.hpp"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/tensor.h>
 

@@ -1,4 +1,5 @@
 // tests/parity/probe.py: scikit-learn, and the sparse probes of TransformerLens, on the same rows.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>

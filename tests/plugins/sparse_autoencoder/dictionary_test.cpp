@@ -1,4 +1,5 @@
 // Features of dictionaries: by hand, and those of SAELens (tests/parity/sparse_autoencoder.py).
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>

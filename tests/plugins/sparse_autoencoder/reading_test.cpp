@@ -1,4 +1,5 @@
 // Dictionaries in a model: receipts, identities, and what is refused.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/eye.h>

@@ -1,4 +1,5 @@
 // Training: its gradient, its steps, what survives an interruption, and what it learns.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/addmm.h>

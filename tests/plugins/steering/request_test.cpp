@@ -1,4 +1,5 @@
 // What the tool refuses, records and checks, by requests.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/ones.h>

@@ -1,4 +1,5 @@
 // A model of which the best lens is known: its only block sees the token itself and adds h M.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/full.h>

@@ -1,6 +1,7 @@
 // Each check fails where what it checks does not hold.
 #include "tuned_lens/receipts.hpp"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>

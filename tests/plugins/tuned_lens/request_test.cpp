@@ -1,4 +1,5 @@
 // What the tool is asked, and what it refuses.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/sin.h>
