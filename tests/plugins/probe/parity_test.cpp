@@ -1,7 +1,7 @@
 // tests/parity/probe.py: scikit-learn, and the sparse probes of TransformerLens, on the same rows.
 #include <lensbench/tensor_file.hpp>
 
-#include "probe/folds.hpp"
+#include "common/folds.hpp"
 #include "probe/linear_probe.hpp"
 #include "probe/scores.hpp"
 #include "probe_fixture.hpp"
