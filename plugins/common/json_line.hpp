@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <fstream>
+#include <functional>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -23,6 +26,29 @@ inline nlohmann::json object_of_line(const std::string& line, const std::string&
                      "), expected " + expected);
   }
   throw InputError(where + ": expected " + expected);
+}
+
+/// Calls a function with the object of each line of a JSONL file, and with file and number of the
+/// line. Lines of blanks are left out.
+/// \param subject   what the file is, for messages: `probe: examples`
+/// \param expected  what a line should be, as for `object_of_line`
+/// \throws InputError for a file that cannot be read or is empty, and as `object_of_line`
+inline void for_each_line(
+    const std::string& path, const std::string& subject, const std::string& expected,
+    const std::function<void(const nlohmann::json& object, const std::string& where)>& take) {
+  const std::string name = subject + " '" + path + "'";
+  std::ifstream file(path);
+  if (!file) throw InputError(name + " cannot be read; check its name");
+  std::int64_t number = 0, taken = 0;
+  for (std::string line; std::getline(file, line);) {
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const std::string where = path + ":" + std::to_string(number);
+    take(object_of_line(line, where, expected), where);
+    ++taken;
+  }
+  if (file.bad()) throw InputError(name + " cannot be read; check its name");
+  if (taken == 0) throw InputError(name + " is empty; give in each line " + expected);
 }
 
 }  // namespace lensbench::tracing

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 
@@ -86,20 +85,11 @@ void NamedFact::refuse(const std::string& message) const {
 }
 
 std::vector<NamedFact> facts_of_file(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw InputError("facts: file '" + path + "' cannot be read; check its name");
   std::vector<NamedFact> facts;
-  std::int64_t number = 0;
-  for (std::string line; std::getline(file, line);) {
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const std::string where = path + ":" + std::to_string(number);
-    const json object = tracing::object_of_line(line, where, kExpected);
-    facts.push_back(FactLine(object, where).fact());
-  }
-  if (file.bad()) throw InputError("facts: file '" + path + "' cannot be read; check its name");
-  if (facts.empty())
-    throw InputError("facts: file '" + path + "' is empty; give in each line " + kExpected);
+  tracing::for_each_line(path, "facts: file", kExpected,
+                         [&](const json& object, const std::string& where) {
+                           facts.push_back(FactLine(object, where).fact());
+                         });
   return facts;
 }
 

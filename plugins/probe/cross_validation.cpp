@@ -14,7 +14,7 @@
 #include <limits>
 #include <utility>
 
-#include "folds.hpp"
+#include "common/folds.hpp"
 
 namespace lensbench::probing {
 namespace {

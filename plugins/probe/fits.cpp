@@ -8,7 +8,6 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <lensbench/error.hpp>
 #include <limits>
@@ -16,9 +15,10 @@
 #include <utility>
 #include <vector>
 
+#include "common/activation_rows.hpp"
+#include "common/request_number.hpp"
 #include "cross_validation.hpp"
 #include "neurons.hpp"
-#include "rows.hpp"
 
 namespace lensbench::probing {
 namespace {
@@ -46,28 +46,19 @@ Fits empty_fits(const ProbePlan& plan) {
   return fits;
 }
 
-/// A number that depends on all that is fitted (Fowler, Noll and Vo), so that a state is not taken
-/// for that of another request of the same case.
+/// By it a state is not taken for that of another request of the same case.
 std::int64_t request_number(const ProbePlan& plan) {
-  std::uint64_t number = 14695981039346656037U;
-  const auto mix = [&](std::uint64_t value) {
-    for (int byte = 0; byte < 8; ++byte)
-      number = (number ^ (value >> (8 * byte) & 255)) * 1099511628211U;
-  };
-  const auto mix_all = [&](const auto& values) {
-    mix(values.size());
-    for (const auto value : values) mix(static_cast<std::uint64_t>(value));
-  };
-  for (const Tokens& tokens : plan.tokens) mix_all(tokens.ids);
+  RequestNumber number;
+  for (const Tokens& tokens : plan.tokens) number.mix_all(tokens.ids);
   for (const auto& values : {plan.positions, plan.labels, plan.groups, plan.fold_of})
-    mix_all(values);
-  for (const HookPoint& point : plan.points) mix_all(point.name);
-  for (const std::string& control : plan.options.controls) mix_all(control);
-  mix_all(plan.options.kind);
-  for (const double lambda : plan.options.lambdas) mix(std::bit_cast<std::uint64_t>(lambda));
-  mix(static_cast<std::uint64_t>(plan.options.sparse_k));
-  mix(plan.options.standardize ? 1 : 0);
-  return static_cast<std::int64_t>(number);
+    number.mix_all(values);
+  for (const HookPoint& point : plan.points) number.mix_all(point.name);
+  for (const std::string& control : plan.options.controls) number.mix_all(control);
+  number.mix_all(plan.options.kind);
+  for (const double lambda : plan.options.lambdas) number.mix(lambda);
+  number.mix(static_cast<std::uint64_t>(plan.options.sparse_k));
+  number.mix(std::uint64_t{plan.options.standardize});
+  return number.value();
 }
 
 /// All tensors that survive an interruption, by name. Neurons come last and are not kept.
@@ -158,7 +149,8 @@ class Fitting {
   }
 
   std::vector<at::Tensor> read(const std::vector<std::string>& names) {
-    return read_rows(context_.model(), names, plan_.tokens, plan_.positions, [&] { stop(); });
+    return tracing::read_rows("probe", context_.model(), names, plan_.tokens, plan_.positions,
+                              [&] { stop(); });
   }
 
   void stop() {

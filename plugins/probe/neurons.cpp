@@ -15,8 +15,8 @@
 #include <tuple>
 #include <utility>
 
-#include "folds.hpp"
-#include "rows.hpp"
+#include "common/activation_rows.hpp"
+#include "common/folds.hpp"
 
 namespace lensbench::probing {
 namespace {
@@ -102,7 +102,8 @@ NeuronScores measure_neurons(const Model& model, const ProbePlan& plan,
     const auto begin = names.begin() + static_cast<std::ptrdiff_t>(first);
     const std::vector<std::string> some(
         begin, begin + static_cast<std::ptrdiff_t>(std::min(most, names.size() - first)));
-    for (const at::Tensor& rows : read_rows(model, some, plan.tokens, plan.positions, stop)) {
+    for (const at::Tensor& rows :
+         tracing::read_rows("probe", model, some, plan.tokens, plan.positions, stop)) {
       auroc.push_back(column_auroc(rows, plan.labels));
       effect.push_back(column_effect_size(rows, plan.labels, plan.pairs));
     }

@@ -7,9 +7,9 @@
 #include <optional>
 #include <set>
 
-#include "folds.hpp"
+#include "common/activation_rows.hpp"
+#include "common/folds.hpp"
 #include "options.hpp"
-#include "rows.hpp"
 
 namespace lensbench::probing {
 namespace {
@@ -202,8 +202,8 @@ ProbePlan make_plan(const Model& model, const std::vector<ProbeExample>& example
   plan.settings = {.kind = kind_of(options.kind),
                    .sparse_k = options.sparse_k,
                    .standardize = options.standardize};
-  plan.points = probed_points(model.spec(), options.hooks);
-  plan.width = common_width(model, plan.points);
+  plan.points = tracing::row_points("probe", model.spec(), options.hooks);
+  plan.width = tracing::common_width("probe", model, plan.points);
   for (const HookPoint& point : plan.points) plan.layers.push_back(layer_of(model.spec(), point));
   plan.classes = class_names(examples);
   for (std::size_t i = 0; i < examples.size(); ++i) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -101,20 +100,11 @@ class ExampleLine {
 }  // namespace
 
 std::vector<ProbeExample> read_examples(const Model& model, const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw InputError("probe: examples '" + path + "' cannot be read; check the name");
   std::vector<ProbeExample> examples;
-  std::int64_t number = 0;
-  for (std::string line; std::getline(file, line);) {
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const std::string where = path + ":" + std::to_string(number);
-    const json object = tracing::object_of_line(line, where, kExpected);
-    examples.push_back(ExampleLine(model, object, where).example());
-  }
-  if (file.bad()) throw InputError("probe: examples '" + path + "' cannot be read");
-  if (examples.empty())
-    throw InputError("probe: examples '" + path + "' is empty; give in each line " + kExpected);
+  tracing::for_each_line(path, "probe: examples", kExpected,
+                         [&](const json& object, const std::string& where) {
+                           examples.push_back(ExampleLine(model, object, where).example());
+                         });
   return examples;
 }
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/folds.hpp"
 #include "common/worst.hpp"
-#include "folds.hpp"
 
 namespace lensbench::probing {
 namespace {

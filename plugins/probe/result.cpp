@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "folds.hpp"
+#include "common/folds.hpp"
 #include "measures.hpp"
 #include "options.hpp"
 #include "receipts.hpp"

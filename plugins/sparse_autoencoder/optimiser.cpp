@@ -7,10 +7,12 @@
 #include <array>
 #include <cmath>
 
+#include "common/adam.hpp"
+
 namespace lensbench::dictionaries {
 namespace {
 
-constexpr double kMeanDecay = 0.9, kSquareDecay = 0.999, kLeastDivisor = 1e-8, kLongest = 1;
+constexpr double kLongest = 1;
 
 std::array<at::Tensor, 4> parts(const Weights& weights) {
   return {weights.encoder, weights.encoder_bias, weights.decoder, weights.decoder_bias};
@@ -35,17 +37,10 @@ void Adam::step(Weights& weights, Weights& gradient, double rate, std::int64_t s
   const at::Tensor along = (gradient.decoder * weights.decoder).sum(1, /*keepdim=*/true);
   gradient.decoder.sub_(weights.decoder * along);
   shorten(gradient);
-  const auto count = static_cast<double>(step + 1);
-  const double mean_bias = 1 - std::pow(kMeanDecay, count);
-  const double square_bias = 1 - std::pow(kSquareDecay, count);
   auto own = parts(weights), gradients = parts(gradient), means = parts(mean);
   auto squares = parts(square);
-  for (std::size_t i = 0; i < own.size(); ++i) {
-    means[i].mul_(kMeanDecay).add_(gradients[i], 1 - kMeanDecay);
-    squares[i].mul_(kSquareDecay).addcmul_(gradients[i], gradients[i], 1 - kSquareDecay);
-    const at::Tensor divisor = squares[i].sqrt().div_(std::sqrt(square_bias)).add_(kLeastDivisor);
-    own[i].addcdiv_(means[i], divisor, -rate / mean_bias);
-  }
+  for (std::size_t i = 0; i < own.size(); ++i)
+    adam_step(own[i], gradients[i], means[i], squares[i], rate, step);
   weights.decoder.div_(weights.decoder.norm(2, {1}, /*keepdim=*/true).clamp_min(1e-12));
 }
 

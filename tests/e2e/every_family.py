@@ -84,6 +84,8 @@ class Inputs:
         self.questions = self.write("questions.jsonl", self.lines({"text": words(4), "passages": [words(4), words(4)], "answer": " " + words(2), "source": 0} for _ in range(3)))
         self.pairs = self.write("pairs.jsonl", self.lines({"text": f"t{a} t9 t{b} t12 t{a} t9", "corrupted": f"t{b} t9 t{a} t12 t{a} t9"} for a, b in [(1, 2), (3, 4), (8, 11)]))
         self.labelled = self.write("labelled.jsonl", self.lines({"text": words(4), "label": i % 2} for i in range(12)))
+        self.exchanges = self.write("exchanges.jsonl", self.lines({"base": f"t1 t{a} t9", "source": f"t2 t{b} t9", "expected": 5 + i % 2, "part": ["train", "test"][i // 4]}
+                                                                  for i, (a, b) in enumerate([(3, 4), (7, 8), (10, 11), (12, 13), (14, 15), (16, 17), (18, 19), (20, 21)])))
         self.terms = self.write("terms.txt", "t3\nt7\nt11\n")
         self.names = self.write("names.txt", "".join(f"t{id}\n" for id in range(20, 32)))
         self.sentences = self.write("sentences.txt", "t3 {A} t4 {B} t5 {B} t6\n")
@@ -131,6 +133,7 @@ def tools(inputs):
                                "--set", "tokens_per_step=32", "--set", "window=16", "--set", "splice=true", "--set", "attribute=true"],
         "jacobian_lens": [*ids, *text, "--set", "mode=fit", "--set", "n_prompts=4", "--set", "length=12", "--set", "skip_first=2"],
         "probe": ["--set", f"examples={inputs.labelled}", "--set", "folds=3"],
+        "interchange": ["--set", f"pairs={inputs.exchanges}", "--set", "basis=mean_difference,das", "--set", "steps=2", "--set", "layers=0"],
         "vision_lens": [*ids, "--set", "concepts=t3,t7"],
     }
 

@@ -78,6 +78,12 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
                                              "{\"text\": \"In the beginning\", \"label\": 1}\n"
                                              "{\"text\": \"And the earth\", \"label\": 0}\n"
                                              "{\"text\": \"Now these are\", \"label\": 1}\n");
+  const std::string exchanges =
+      folder_.write("exchanges.jsonl",
+                    "{\"base\": \"And God said\", \"source\": \"And Moses said\", "
+                    "\"expected\": 5, \"part\": \"train\"}\n"
+                    "{\"base\": \"In the beginning\", \"source\": \"In the end\", "
+                    "\"expected\": 6, \"part\": \"test\"}\n");
   const std::string other = kModel + "/checkpoints/step-400";
   const std::string jacobians = folder_ / "jacobians.safetensors";
   write_safetensors(jacobians, Tensors{{"J.0", at::zeros({width, width})}});
@@ -121,6 +127,15 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
           {"folds", "2"},
           {"controls", "majority"},
           {"hooks", "blocks.5.hook_resid_post"}}}}},
+      {"interchange",
+       {{"pairs",
+         {{"pairs", exchanges}, {"basis", "random"}, {"layers", "5"}, {"controls", "placebo"}}},
+        {"probe",
+         {{"pairs", exchanges},
+          {"basis", "probe"},
+          {"probe", vector},
+          {"layers", "5"},
+          {"controls", "placebo"}}}}},
       {"sparse_autoencoder",
        {{"sae", {{"sae", dictionary}}},
         {"text", {{"sae", dictionary}, {"text", text}}},

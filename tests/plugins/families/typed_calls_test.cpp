@@ -14,6 +14,7 @@
 #include "families.hpp"
 #include "framework/model/vision/vision_samples.hpp"
 #include "input_attribution/input_attribution.hpp"
+#include "interchange/interchange.hpp"
 #include "jacobian_lens/jacobian_lens.hpp"
 #include "layer_attribution/layer_attribution.hpp"
 #include "layer_surgery/layer_surgery.hpp"
@@ -125,6 +126,18 @@ TEST(TypedCalls, OfFactsHaveTheDefaultsOfRequests) {
 TEST(TypedCalls, OfInputAttributionHaveTheDefaultsOfRequests) {
   TypedBench<inputs::InputAttributionTool> bench;
   bench.expect_answer(bench.tool.attribute(bench.tokens, Target::model(), {}));
+}
+
+TEST(TypedCalls, OfInterchangeHaveTheDefaultsOfRequests) {
+  const testing::TempDir folder;
+  std::string pairs;
+  for (int i = 0; i < 8; ++i)
+    pairs += "{\"base_ids\": [3, " + std::to_string(7 + i) + "], \"source_ids\": [4, " +
+             std::to_string(7 + i) + "], \"expected\": " + std::to_string(5 + i % 2) + "}\n";
+  const std::string file = folder.write("pairs.jsonl", pairs);
+  TypedBench<interchange::InterchangeTool> bench;
+  bench.expect_answer(bench.tool.exchange(bench.tool.read(file), {}), {{"pairs", file}},
+                      {"pairs", "pairs_sha256"});
 }
 
 TEST(TypedCalls, OfJacobianLensHaveTheDefaultsOfRequests) {

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <lensbench/random.hpp>
 
-#include "probe/folds.hpp"
+#include "common/folds.hpp"
 #include "probe/neurons.hpp"
 #include "probe_fixture.hpp"
 

@@ -6,7 +6,7 @@
 
 #include <lensbench/tensor_file.hpp>
 
-#include "probe/folds.hpp"
+#include "common/folds.hpp"
 #include "probe/linear_probe.hpp"
 #include "probe/scores.hpp"
 #include "probe_fixture.hpp"

@@ -1,11 +1,11 @@
-#include "folds.hpp"
+#include "common/folds.hpp"
 
 #include <algorithm>
 #include <map>
 #include <numeric>
 #include <set>
 
-namespace lensbench::probing {
+namespace lensbench {
 namespace {
 
 /// Rows of each class, of a group or of a part.
@@ -120,4 +120,4 @@ std::vector<std::int64_t> rows_outside(const std::vector<std::int64_t>& parts, s
   return rows;
 }
 
-}  // namespace lensbench::probing
+}  // namespace lensbench

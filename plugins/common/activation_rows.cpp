@@ -1,4 +1,4 @@
-#include "rows.hpp"
+#include "common/activation_rows.hpp"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
@@ -12,7 +12,7 @@
 
 #include "common/chosen_points.hpp"
 
-namespace lensbench::probing {
+namespace lensbench::tracing {
 namespace {
 
 constexpr std::int64_t kMostRows = 16;  ///< sequences of a batch
@@ -50,31 +50,33 @@ at::Tensor at_position(const at::Tensor& activation, std::int64_t row, std::int6
 
 }  // namespace
 
-std::vector<HookPoint> probed_points(const TransformerSpec& spec,
-                                     const std::vector<std::string>& globs) {
-  std::vector<HookPoint> points = tracing::chosen_points("probe", spec, globs);
+std::vector<HookPoint> row_points(const std::string& tool, const TransformerSpec& spec,
+                                  const std::vector<std::string>& globs) {
+  std::vector<HookPoint> points = chosen_points(tool, spec, globs);
   for (const HookPoint& point : points)
     if (point.dims.size() < 3 || point.dims[0] != "batch" || point.dims[1] != "pos")
-      throw UsageError("probe: hook point '" + point.name +
+      throw UsageError(tool + ": hook point '" + point.name +
                        "' does not have a vector at each position; give points such as "
                        "blocks.*.hook_resid_post");
   return points;
 }
 
-std::int64_t common_width(const Model& model, const std::vector<HookPoint>& points) {
+std::int64_t common_width(const std::string& tool, const Model& model,
+                          const std::vector<HookPoint>& points) {
   std::vector<std::string> names;
   names.reserve(points.size());
   for (const HookPoint& point : points) names.push_back(point.name);
-  const auto rows = read_rows(model, names, {tokens_from_ids(model, {0})}, {0}, [] {});
+  const auto rows = read_rows(tool, model, names, {tokens_from_ids(model, {0})}, {0}, [] {});
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (rows[i].size(1) != rows[0].size(1))
-      throw UsageError("probe: hook points '" + names[0] + "' and '" + names[i] + "' have " +
+      throw UsageError(tool + ": hook points '" + names[0] + "' and '" + names[i] + "' have " +
                        std::to_string(rows[0].size(1)) + " and " + std::to_string(rows[i].size(1)) +
-                       " numbers at a position; probe points of one width at a time");
+                       " numbers at a position; give points of one width at a time");
   return rows[0].size(1);
 }
 
-std::vector<at::Tensor> read_rows(const Model& model, const std::vector<std::string>& names,
+std::vector<at::Tensor> read_rows(const std::string& tool, const Model& model,
+                                  const std::vector<std::string>& names,
                                   const std::vector<Tokens>& sequences,
                                   const std::vector<std::int64_t>& positions,
                                   const std::function<void()>& stop) {
@@ -111,9 +113,9 @@ std::vector<at::Tensor> read_rows(const Model& model, const std::vector<std::str
   }
   for (std::size_t n = 0; n < names.size(); ++n)
     if (!rows[n].isfinite().all().item<bool>())
-      throw RunError("probe: an activation of '" + names[n] +
+      throw RunError(tool + ": an activation of '" + names[n] +
                      "' is not finite; compute in a wider dtype");
   return rows;
 }
 
-}  // namespace lensbench::probing
+}  // namespace lensbench::tracing

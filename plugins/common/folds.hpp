@@ -4,7 +4,7 @@
 #include <lensbench/random.hpp>
 #include <vector>
 
-namespace lensbench::probing {
+namespace lensbench {
 
 /// Splits rows into parts. All rows of a group are in one part, and each part has about the same
 /// share of every class: groups are dealt, the largest first, equally large ones in a random order,
@@ -36,4 +36,4 @@ std::vector<std::int64_t> rows_outside(const std::vector<std::int64_t>& parts, s
 /// A random order of 0 to count - 1 (Fisher and Yates).
 std::vector<std::int64_t> shuffled(std::int64_t count, Philox& random);
 
-}  // namespace lensbench::probing
+}  // namespace lensbench

@@ -1,0 +1,52 @@
+#include "labels.hpp"
+
+#include <lensbench/error.hpp>
+#include <map>
+#include <set>
+#include <string>
+
+#include "common/folds.hpp"
+
+namespace lensbench::interchange {
+
+std::vector<std::int64_t> arbitrary_labels(const std::vector<std::int64_t>& expected,
+                                           std::int64_t vocab_size, Philox& random) {
+  std::set<std::int64_t> used(expected.begin(), expected.end());
+  const std::int64_t others = vocab_size - std::ssize(used);
+  if (others < std::ssize(used))
+    throw UsageError("interchange: the pairs expect " + std::to_string(used.size()) +
+                     " different tokens, and the vocabulary has " + std::to_string(others) +
+                     " others for the control arbitrary_labels; leave it out of controls");
+  std::map<std::int64_t, std::int64_t> label_of;
+  std::vector<std::int64_t> labels;
+  labels.reserve(expected.size());
+  for (const std::int64_t token : expected) {
+    const auto [entry, is_new] = label_of.emplace(token, 0);
+    while (is_new) {
+      entry->second =
+          static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(vocab_size)));
+      if (used.insert(entry->second).second) break;
+    }
+    labels.push_back(entry->second);
+  }
+  return labels;
+}
+
+std::vector<std::int64_t> placebo_sources(const std::vector<std::int64_t>& part,
+                                          const std::vector<std::int64_t>& values,
+                                          const std::vector<std::int64_t>& expected,
+                                          Philox& random) {
+  std::vector<std::int64_t> sources(part.size(), -1);
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    if (part[i] < 0) continue;
+    for (const std::int64_t other : shuffled(std::ssize(part), random)) {
+      const auto j = static_cast<std::size_t>(other);
+      if (part[j] != part[i] || values[j] == values[i] || expected[j] == expected[i]) continue;
+      sources[i] = other;
+      break;
+    }
+  }
+  return sources;
+}
+
+}  // namespace lensbench::interchange

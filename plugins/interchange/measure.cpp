@@ -1,0 +1,159 @@
+#include "measure.hpp"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include <chrono>
+#include <lensbench/error.hpp>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/request_number.hpp"
+#include "options.hpp"
+#include "place.hpp"
+#include "weights.hpp"
+
+namespace lensbench::interchange {
+namespace {
+
+constexpr const char* kState = "interchange_places";
+
+at::Tensor without_values(const std::vector<std::int64_t>& shape) {
+  return at::full(shape, std::numeric_limits<double>::quiet_NaN(), at::kDouble);
+}
+
+Found empty_found(const InterchangePlan& plan) {
+  const std::int64_t places = plan.n_places(), bases = std::ssize(plan.options.basis);
+  const std::int64_t controls = std::ssize(plan.options.controls);
+  Found found;
+  for (at::Tensor* one : {&found.accuracy, &found.margin, &found.train_accuracy})
+    *one = without_values({places, bases});
+  for (at::Tensor* one : {&found.control_accuracy, &found.control_margin})
+    *one = without_values({places, bases, controls});
+  found.whole_accuracy = without_values({places});
+  found.bases = at::zeros({places, bases, plan.options.rank, plan.width}, at::kFloat);
+  found.loss = without_values({places, plan.options.steps});
+  found.answers = at::full({places, bases, plan.n_pairs()}, -1, at::kLong);
+  found.pair_margins = without_values({places, bases, plan.n_pairs()});
+  found.base_answers = at::full({plan.n_pairs()}, -1, at::kLong);
+  found.base_right = without_values({plan.n_pairs()});
+  found.changed = at::zeros({places}, at::kLong);
+  return found;
+}
+
+/// By it a state is not taken for that of another request of the same case.
+std::int64_t request_number(const InterchangePlan& plan) {
+  RequestNumber number;
+  for (const InterchangePair& pair : plan.pairs) {
+    number.mix_all(pair.base.ids);
+    number.mix_all(pair.source.ids);
+  }
+  for (const auto& list : {plan.part, plan.values, plan.expected, plan.arbitrary, plan.other,
+                           plan.options.position, plan.options.neurons})
+    number.mix_all(list);
+  for (const HookPoint& point : plan.points) number.mix_all(point.name);
+  for (const auto& names : {plan.options.basis, plan.options.controls})
+    for (const std::string& name : names) number.mix_all(name);
+  for (const at::Tensor& rows : plan.directions) number.mix(rows.sum().item<double>());
+  for (const std::int64_t one : {plan.options.rank, plan.options.steps})
+    number.mix(static_cast<std::uint64_t>(one));
+  number.mix(plan.options.strength);
+  number.mix(plan.options.learning_rate);
+  number.mix(plan.seed);
+  return number.value();
+}
+
+/// All tensors, by name.
+std::vector<std::pair<const char*, at::Tensor*>> kept_tensors(Found& found) {
+  return {{"accuracy", &found.accuracy},
+          {"margin", &found.margin},
+          {"train_accuracy", &found.train_accuracy},
+          {"control_accuracy", &found.control_accuracy},
+          {"control_margin", &found.control_margin},
+          {"whole_accuracy", &found.whole_accuracy},
+          {"bases", &found.bases},
+          {"loss", &found.loss},
+          {"answers", &found.answers},
+          {"pair_margins", &found.pair_margins},
+          {"base_answers", &found.base_answers},
+          {"base_right", &found.base_right},
+          {"changed", &found.changed}};
+}
+
+class Measuring {
+ public:
+  Measuring(Context& context, const InterchangePlan& plan)
+      : context_(context), plan_(plan), found_(empty_found(plan)) {
+    if (const auto state = context.committed(kState)) take_up(*state);
+  }
+
+  Found finish() {
+    std::shared_ptr<const Model> random_weights;
+    if (done_ < plan_.n_places() && has_control(plan_.options, "random_weights"))
+      random_weights = with_random_weights(context_.shared_model(), plan_.seed, kWeightStream);
+    while (done_ < plan_.n_places()) {
+      // A place that is interrupted is measured again from its beginning.
+      measure_place(
+          context_.model(), random_weights.get(), plan_, plan_.place(done_), [this] { stop(); },
+          found_);
+      finish_one();
+    }
+    keep();
+    return std::move(found_);
+  }
+
+ private:
+  void stop() {
+    if (!context_.cancelled()) return;
+    keep();
+    throw RunError("interchange: the run was interrupted; it goes on with --resume");
+  }
+
+  void finish_one() {
+    context_.progress(++done_, plan_.n_places());
+    const auto now = std::chrono::steady_clock::now();
+    if (now - kept_ < std::chrono::seconds(30)) return;
+    keep();
+    kept_ = now;
+  }
+
+  void keep() {
+    if (done_ == 0) return;
+    Dataset state;
+    for (const auto& [name, tensor] : kept_tensors(found_)) {
+      std::vector<std::string> dims;
+      for (std::int64_t axis = 0; axis < tensor->dim(); ++axis)
+        dims.push_back(std::string(name) + "_" + std::to_string(axis));
+      state.add(name, dims, *tensor, "1", "as in Found (NaN: not measured)");
+    }
+    state.add("request", {}, at::scalar_tensor(request_number(plan_), at::kLong), "1",
+              "number of what is measured");
+    state.add("done", {}, at::scalar_tensor(done_, at::kLong), "1", "finished places");
+    context_.commit(kState, state);
+  }
+
+  void take_up(const Dataset& state) {
+    if (state["request"].tensor.item<std::int64_t>() != request_number(plan_)) return;
+    for (const auto& [name, tensor] : kept_tensors(found_)) *tensor = state[name].tensor.clone();
+    done_ = state["done"].tensor.item<std::int64_t>();
+  }
+
+  Context& context_;
+  const InterchangePlan& plan_;
+  Found found_;
+  std::int64_t done_ = 0;
+  std::chrono::steady_clock::time_point kept_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+Found measure_places(Context& context, const InterchangePlan& plan) {
+  return Measuring(context, plan).finish();
+}
+
+}  // namespace lensbench::interchange

@@ -1,0 +1,164 @@
+#include "place.hpp"
+
+#include <ATen/ops/tensor.h>
+
+#include <lensbench/random.hpp>
+#include <string>
+#include <vector>
+
+#include "bases.hpp"
+#include "common/folds.hpp"
+#include "options.hpp"
+#include "runs.hpp"
+#include "subspaces.hpp"
+
+namespace lensbench::interchange {
+namespace {
+
+/// Where the result of an exchange belongs.
+struct Slot {
+  std::size_t exchange, basis, control;
+};
+
+/// The exchanges of a place: those of the bases, the whole activation, and the controls.
+class PlaceMeasurement {
+ public:
+  PlaceMeasurement(const Model& model, const InterchangePlan& plan, const Place& place,
+                   const std::function<void()>& stop, Found& found)
+      : model_(model),
+        plan_(plan),
+        place_(place),
+        stop_(stop),
+        found_(found),
+        rows_(rows_at(model, plan, place, stop)) {}
+
+  void fit_bases() {
+    for (const std::string& basis : plan_.options.basis) {
+      const Trained own = fit(basis, plan_.expected);
+      const std::size_t number = bases_.size();
+      bases_.push_back(own.basis);
+      found_.bases[place_.number][static_cast<std::int64_t>(number)].copy_(own.basis.t());
+      if (own.loss.defined()) found_.loss[place_.number].copy_(own.loss);
+    }
+  }
+
+  void exchange_on_test() {
+    std::vector<Exchange> exchanges;
+    for (const at::Tensor& basis : bases_)
+      exchanges.push_back(of_test(basis, plan_.test, plan_.expected));
+    exchanges.push_back(of_test({}, plan_.test, plan_.expected));
+    std::vector<Slot> slots;
+    for (std::size_t b = 0; b < bases_.size(); ++b)
+      for (std::size_t c = 0; c < plan_.options.controls.size(); ++c) {
+        // Random weights are those of another model.
+        if (plan_.options.controls[c] == "random_weights") continue;
+        slots.push_back({exchanges.size(), b, c});
+        exchanges.push_back(of_control(b, plan_.options.controls[c]));
+      }
+    Answers unchanged;
+    const auto results = run(plan_.test, exchanges, &unchanged);
+    for (std::size_t b = 0; b < bases_.size(); ++b) keep_basis(b, results[b]);
+    found_.whole_accuracy[place_.number] = results[bases_.size()].accuracy();
+    for (const Slot& slot : slots) keep_control(slot.basis, slot.control, results[slot.exchange]);
+    keep_unchanged(plan_.test, unchanged);
+    bool changed = false;
+    for (const Exchanged& result : results) changed = changed || result.changed;
+    found_.changed[place_.number] = static_cast<std::int64_t>(changed);
+  }
+
+  void exchange_on_train() {
+    std::vector<Exchange> exchanges;
+    for (const at::Tensor& basis : bases_)
+      exchanges.push_back(of_test(basis, plan_.train, plan_.expected));
+    Answers unchanged;
+    const auto results = run(plan_.train, exchanges, &unchanged);
+    for (std::size_t b = 0; b < bases_.size(); ++b)
+      found_.train_accuracy[place_.number][static_cast<std::int64_t>(b)] = results[b].accuracy();
+    keep_unchanged(plan_.train, unchanged);
+  }
+
+  /// Fits and exchanges in this model, which is that of the control `random_weights`.
+  void exchange_as_control(std::size_t control) {
+    std::vector<Exchange> exchanges;
+    for (const std::string& basis : plan_.options.basis)
+      exchanges.push_back(of_test(fit(basis, plan_.expected).basis, plan_.test, plan_.expected));
+    const auto results = run(plan_.test, exchanges, nullptr);
+    for (std::size_t b = 0; b < results.size(); ++b) keep_control(b, control, results[b]);
+  }
+
+ private:
+  Trained fit(const std::string& basis, const std::vector<std::int64_t>& expected) const {
+    return fit_subspace(basis, {model_, plan_, place_, rows_, expected, stop_});
+  }
+
+  std::vector<Exchanged> run(const std::vector<std::int64_t>& chosen,
+                             const std::vector<Exchange>& exchanges, Answers* unchanged) const {
+    return run_exchanges(model_, plan_, place_, rows_, chosen, exchanges, stop_, unchanged);
+  }
+
+  /// Every pair with its own source.
+  static Exchange of_test(const at::Tensor& basis, const std::vector<std::int64_t>& chosen,
+                          const std::vector<std::int64_t>& expected) {
+    return {basis, chosen, at_rows(expected, chosen)};
+  }
+
+  Exchange of_control(std::size_t b, const std::string& control) const {
+    if (control == "placebo")
+      return {bases_[b], at_rows(plan_.other, plan_.test), at_rows(plan_.expected, plan_.test)};
+    if (control == "random_basis") {
+      Philox random(plan_.seed, place_.stream(kControlKind));
+      return of_test(random_basis(plan_.width, plan_.options.rank, random), plan_.test,
+                     plan_.expected);
+    }
+    // Of the controls of this model, arbitrary labels are left; the other bases do not depend on
+    // them.
+    const std::string& basis = plan_.options.basis[b];
+    return of_test(basis == "das" ? fit(basis, plan_.arbitrary).basis : bases_[b], plan_.test,
+                   plan_.arbitrary);
+  }
+
+  void keep_basis(std::size_t b, const Exchanged& result) {
+    const auto basis = static_cast<std::int64_t>(b);
+    found_.accuracy[place_.number][basis] = result.accuracy();
+    found_.margin[place_.number][basis] = result.margin();
+    const at::Tensor pairs = at::tensor(plan_.test, at::kLong);
+    found_.answers[place_.number][basis].index_copy_(0, pairs, result.ids);
+    found_.pair_margins[place_.number][basis].index_copy_(0, pairs, result.margins);
+  }
+
+  void keep_control(std::size_t b, std::size_t c, const Exchanged& result) {
+    const auto basis = static_cast<std::int64_t>(b), control = static_cast<std::int64_t>(c);
+    found_.control_accuracy[place_.number][basis][control] = result.accuracy();
+    found_.control_margin[place_.number][basis][control] = result.margin();
+  }
+
+  void keep_unchanged(const std::vector<std::int64_t>& chosen, const Answers& answers) {
+    const at::Tensor pairs = at::tensor(chosen, at::kLong);
+    found_.base_answers.index_copy_(0, pairs, answers.ids);
+    found_.base_right.index_copy_(0, pairs, answers.right());
+  }
+
+  const Model& model_;
+  const InterchangePlan& plan_;
+  const Place& place_;
+  const std::function<void()>& stop_;
+  Found& found_;
+  PlaceRows rows_;
+  std::vector<at::Tensor> bases_;
+};
+
+}  // namespace
+
+void measure_place(const Model& model, const Model* random_weights, const InterchangePlan& plan,
+                   const Place& place, const std::function<void()>& stop, Found& found) {
+  PlaceMeasurement own(model, plan, place, stop, found);
+  own.fit_bases();
+  own.exchange_on_test();
+  own.exchange_on_train();
+  const auto& controls = plan.options.controls;
+  for (std::size_t c = 0; c < controls.size(); ++c)
+    if (controls[c] == "random_weights")
+      PlaceMeasurement(*random_weights, plan, place, stop, found).exchange_as_control(c);
+}
+
+}  // namespace lensbench::interchange

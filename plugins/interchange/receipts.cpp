@@ -1,0 +1,183 @@
+#include "receipts.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cmath>
+#include <lensbench/sweep_receipts.hpp>
+#include <limits>
+#include <set>
+#include <vector>
+
+#include "bases.hpp"
+#include "common/folds.hpp"
+#include "common/worst.hpp"
+#include "runs.hpp"
+#include "split.hpp"
+
+namespace lensbench::interchange {
+namespace {
+
+constexpr std::size_t kMostPairs = 3;
+/// Widest activation whose identity is made as a matrix.
+constexpr std::int64_t kWidestIdentity = 4096;
+
+double largest_entry(const at::Tensor& x) {
+  return x.numel() == 0 ? 0.0 : x.abs().max().item<double>();
+}
+
+/// 0 if two tensors are equal in every bit, else the largest difference.
+double bits_apart(const at::Tensor& a, const at::Tensor& b) {
+  if (at::equal(a, b)) return 0;
+  return std::max(largest_entry(a.to(at::kDouble) - b.to(at::kDouble)),
+                  std::numeric_limits<double>::min());
+}
+
+double relative_error(const at::Tensor& a, const at::Tensor& b) {
+  return largest_entry(a.to(at::kDouble) - b.to(at::kDouble)) /
+         std::max(largest_entry(b.to(at::kDouble)), 1e-30);
+}
+
+/// Errors of a few runs at one place.
+struct PlaceErrors {
+  double empty = 0, self = 0, identity = 0, twice = 0, alone = 0;
+
+  void add(const PlaceErrors& other) {
+    empty = worst_of(empty, other.empty);
+    self = worst_of(self, other.self);
+    identity = worst_of(identity, other.identity);
+    twice = worst_of(twice, other.twice);
+    alone = worst_of(alone, other.alone);
+  }
+};
+
+class PlaceChecks {
+ public:
+  PlaceChecks(const Model& model, const InterchangePlan& plan, const Found& found,
+              const Place& place)
+      : model_(model), plan_(plan), found_(found), place_(place) {
+    for (std::size_t i = 0; i < std::min(kMostPairs, plan.test.size()); ++i)
+      chosen_.push_back(plan.test[i * (plan.test.size() - 1) / (kMostPairs - 1)]);
+    const std::set<std::int64_t> different(chosen_.begin(), chosen_.end());
+    chosen_.assign(different.begin(), different.end());
+    source_ = some_rows(rows_at(model, plan, place, [] {}).source, chosen_);
+    basis_ = found.bases[place.number][0].t().to(at::kDouble);
+  }
+
+  PlaceErrors errors() const {
+    const BaseRuns runs(model_, bases_of(plan_, chosen_), place_);
+    const at::Tensor base = runs.logits();
+    PlaceErrors errors;
+    errors.empty =
+        bits_apart(runs.logits({to_source(at::zeros({plan_.width, 0}, at::kDouble))}), base);
+    errors.self = bits_apart(
+        runs.logits({[this](const at::Tensor& h) { return exchanged(h, h, basis_, 1.0); }}), base);
+    if (plan_.width <= kWidestIdentity)
+      errors.identity =
+          relative_error(runs.logits({to_source(at::eye(plan_.width, at::kDouble))}),
+                         runs.logits({[this](const at::Tensor&) { return source_; }}));
+    errors.twice = relative_error(twice(runs), base);
+    errors.alone = alone(base);
+    return errors;
+  }
+
+ private:
+  RowChange to_source(const at::Tensor& basis) const {
+    return [this, basis](const at::Tensor& h) { return exchanged(h, source_, basis, 1.0); };
+  }
+
+  /// Exchanges with the source, and then with the base.
+  at::Tensor twice(const BaseRuns& runs) const {
+    at::Tensor before;
+    return runs.logits({[&](const at::Tensor& h) {
+                          before = h;
+                          return exchanged(h, source_, basis_, 1.0);
+                        },
+                        [&](const at::Tensor& h) { return exchanged(h, before, basis_, 1.0); }});
+  }
+
+  /// Margins of pairs that run alone, in a whole forward, relative to the largest logit.
+  double alone(const at::Tensor& base) const {
+    double worst = 0;
+    for (std::size_t i = 0; i < chosen_.size(); ++i) {
+      const std::int64_t pair = chosen_[i];
+      const at::Tensor source = source_[static_cast<std::int64_t>(i)].unsqueeze(0);
+      const PlacedBatch batch(bases_of(plan_, {pair}), place_.position);
+      Hooks hooks;
+      hooks.replace(place_.hook.name, batch.changing([&](const at::Tensor& h) {
+        return exchanged(h, source, basis_, plan_.options.strength);
+      }));
+      const at::Tensor logits = model_.forward(batch.tokens, {}, hooks)
+                                    .logits.select(1, -1)
+                                    .to(at::Device(at::kCPU), at::kFloat);
+      const double margin =
+          answers_of(logits, at_rows(plan_.expected, {pair})).margins[0].item<double>();
+      const double stored = found_.pair_margins[place_.number][0][pair].item<double>();
+      const double size = std::max({largest_entry(logits), largest_entry(base), 1e-30});
+      worst = worst_of(worst, std::abs(margin - stored) / size);
+    }
+    return worst;
+  }
+
+  const Model& model_;
+  const InterchangePlan& plan_;
+  const Found& found_;
+  const Place& place_;
+  std::vector<std::int64_t> chosen_;
+  at::Tensor source_, basis_;
+};
+
+PlaceErrors all_errors(const Model& model, const InterchangePlan& plan, const Found& found) {
+  PlaceErrors errors;
+  for (const std::int64_t number : std::set<std::int64_t>{0, plan.n_places() - 1}) {
+    const Place place = plan.place(number);
+    errors.add(PlaceChecks(model, plan, found, place).errors());
+  }
+  return errors;
+}
+
+double worst_basis(const Found& found) {
+  double worst = 0;
+  for (const at::Tensor& basis : found.bases.flatten(0, 1).unbind(0))
+    worst = worst_of(worst, orthonormality_error(basis.t().to(at::kDouble)));
+  return worst;
+}
+
+}  // namespace
+
+void add_receipts(Dataset& dataset, Context& context, const InterchangePlan& plan,
+                  const Found& found) {
+  const Model& model = context.model();
+  const PlaceErrors errors = all_errors(model, plan, found);
+  const double rounding = rounding_tolerance(model);
+  auto& receipts = dataset.receipts;
+  receipts.push_back(make_receipt("rank_0_changes_nothing", errors.empty, 0,
+                                  "logits of an exchange without a direction equal those of the "
+                                  "base in every bit"));
+  receipts.push_back(make_receipt("replacing_an_activation_by_itself_changes_nothing", errors.self,
+                                  0, "logits of an exchange with the base itself, in every bit"));
+  receipts.push_back(make_receipt("identity_equals_replacing", errors.identity, 10 * rounding,
+                                  plan.width <= kWidestIdentity
+                                      ? "largest difference of logits, relative to the largest"
+                                      : "not checked: the activation is too wide"));
+  receipts.push_back(make_receipt("basis_is_orthonormal", worst_basis(found), 1e-5,
+                                  "largest entry of B^T B minus 1"));
+  receipts.push_back(make_receipt("exchanging_twice_returns_the_base", errors.twice, 10 * rounding,
+                                  "largest difference of logits, relative to the largest; order "
+                                  "of rounding through all blocks"));
+  receipts.push_back(make_receipt("no_write_was_without_effect",
+                                  found.changed.sum().item<std::int64_t>() == 0 ? 1 : 0, 0,
+                                  "1 if no exchange changed a logit"));
+  receipts.push_back(make_receipt("batched_equals_single", errors.alone, 10 * rounding,
+                                  "three pairs alone in whole forwards, relative to the largest "
+                                  "logit"));
+  receipts.push_back(
+      make_receipt("no_prompt_in_train_and_test",
+                   static_cast<double>(prompts_on_both_sides(plan.pairs, plan.part)), 0,
+                   "prompts that are in a training pair and in a test pair, as base or as source"));
+}
+
+}  // namespace lensbench::interchange

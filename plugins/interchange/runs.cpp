@@ -1,0 +1,158 @@
+#include "runs.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "common/activation_rows.hpp"
+#include "common/folds.hpp"
+
+namespace lensbench::interchange {
+namespace {
+
+constexpr std::int64_t kPairsPerBatch = 16;
+
+at::Tensor rows_of(const Model& model, const Place& place, const std::vector<Tokens>& prompts,
+                   const std::function<void()>& stop) {
+  std::vector<std::int64_t> positions;
+  positions.reserve(prompts.size());
+  for (const Tokens& prompt : prompts)
+    positions.push_back(place.position < 0 ? place.position + prompt.size() : place.position);
+  return tracing::read_rows("interchange", model, {place.hook.name}, prompts, positions, stop)
+      .front()
+      .to(at::kDouble);
+}
+
+/// The change that an exchange makes in a part of its pairs.
+RowChange change_of(const Exchange& exchange, const PlaceRows& rows, double strength,
+                    const std::vector<std::int64_t>& part, const std::vector<std::int64_t>& own) {
+  std::vector<std::int64_t> sources = at_rows(exchange.source_of, part);
+  // A pair without a source runs with its own, so that batches stay whole.
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    if (sources[i] < 0) sources[i] = own[i];
+  const at::Tensor source = some_rows(rows.source, sources);
+  if (!exchange.basis.defined()) return [source](const at::Tensor&) { return source; };
+  return [source, basis = exchange.basis, strength](const at::Tensor& h) {
+    return exchanged(h, source, basis, strength);
+  };
+}
+
+/// Answers of all batches, gathered.
+struct Gathered {
+  std::vector<at::Tensor> ids, margins;
+  bool changed = false;
+
+  void add(const Answers& answers) {
+    ids.push_back(answers.ids);
+    margins.push_back(answers.margins);
+  }
+  Answers all() const { return {at::cat(ids), at::cat(margins)}; }
+};
+
+Exchanged result_of(const Gathered& gathered, const Exchange& exchange) {
+  const Answers answers = gathered.all();
+  const at::Tensor without = at::tensor(exchange.source_of, at::kLong).lt(0);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  return {answers.right().masked_fill(without, nan), answers.margins.masked_fill(without, nan),
+          answers.ids, gathered.changed};
+}
+
+}  // namespace
+
+std::vector<Tokens> bases_of(const InterchangePlan& plan, const std::vector<std::int64_t>& chosen) {
+  std::vector<Tokens> bases;
+  bases.reserve(chosen.size());
+  for (const std::int64_t pair : chosen)
+    bases.push_back(plan.pairs[static_cast<std::size_t>(pair)].base);
+  return bases;
+}
+
+at::Tensor some_rows(const at::Tensor& rows, const std::vector<std::int64_t>& chosen) {
+  return rows.index_select(0, at::tensor(chosen, at::kLong));
+}
+
+PlaceRows rows_at(const Model& model, const InterchangePlan& plan, const Place& place,
+                  const std::function<void()>& stop) {
+  std::vector<Tokens> bases, sources;
+  for (const InterchangePair& pair : plan.pairs) {
+    bases.push_back(pair.base);
+    sources.push_back(pair.source);
+  }
+  return {rows_of(model, place, bases, stop), rows_of(model, place, sources, stop)};
+}
+
+BaseRuns::BaseRuns(const Model& model, const std::vector<Tokens>& prompts, const Place& place)
+    : model_(model), point_(place.hook.name), batch_(prompts, place.position) {
+  if (place.hook.layer > 0) {
+    ForwardOptions before;
+    before.logits = ForwardOptions::Logits::none;
+    before.stop_at_layer = place.hook.layer;
+    options_.residual = model.forward(batch_.tokens, before).residual;
+    options_.start_at_layer = place.hook.layer;
+  }
+  options_.logits = ForwardOptions::Logits::last;
+}
+
+at::Tensor BaseRuns::logits(const std::vector<RowChange>& changes) const {
+  Hooks hooks;
+  for (const RowChange& change : changes) hooks.replace(point_, batch_.changing(change));
+  return model_.forward(batch_.tokens, options_, hooks)
+      .logits.select(1, -1)
+      .to(at::Device(at::kCPU), at::kFloat);
+}
+
+at::Tensor Answers::right() const {
+  return margins.gt(0).to(at::kDouble);
+}
+
+Answers answers_of(const at::Tensor& logits, const std::vector<std::int64_t>& expected) {
+  const at::Tensor own = at::tensor(expected, at::kLong).unsqueeze(1);
+  const double least = -std::numeric_limits<double>::infinity();
+  const at::Tensor others = logits.scatter(1, own, least).amax(1).to(at::kDouble);
+  return {logits.argmax(1), logits.gather(1, own).squeeze(1).to(at::kDouble) - others};
+}
+
+double Exchanged::accuracy() const {
+  return right.nanmean().item<double>();
+}
+
+double Exchanged::margin() const {
+  return margins.nanmean().item<double>();
+}
+
+std::vector<Exchanged> run_exchanges(const Model& model, const InterchangePlan& plan,
+                                     const Place& place, const PlaceRows& rows,
+                                     const std::vector<std::int64_t>& chosen,
+                                     const std::vector<Exchange>& exchanges,
+                                     const std::function<void()>& stop, Answers* unchanged) {
+  std::vector<Gathered> gathered(exchanges.size());
+  Gathered bases;
+  for (std::int64_t first = 0; first < std::ssize(chosen); first += kPairsPerBatch) {
+    std::vector<std::int64_t> part;
+    for (std::int64_t i = first; i < std::min(first + kPairsPerBatch, std::ssize(chosen)); ++i)
+      part.push_back(i);
+    const std::vector<std::int64_t> own = at_rows(chosen, part);
+    const BaseRuns runs(model, bases_of(plan, own), place);
+    const at::Tensor base = runs.logits();
+    bases.add(answers_of(base, at_rows(plan.expected, own)));
+    for (std::size_t e = 0; e < exchanges.size(); ++e) {
+      stop();
+      const at::Tensor logits =
+          runs.logits({change_of(exchanges[e], rows, plan.options.strength, part, own)});
+      gathered[e].add(answers_of(logits, at_rows(exchanges[e].expected, part)));
+      gathered[e].changed = gathered[e].changed || !at::equal(logits, base);
+    }
+  }
+  if (unchanged != nullptr) *unchanged = bases.all();
+  std::vector<Exchanged> results;
+  results.reserve(exchanges.size());
+  for (std::size_t e = 0; e < exchanges.size(); ++e)
+    results.push_back(result_of(gathered[e], exchanges[e]));
+  return results;
+}
+
+}  // namespace lensbench::interchange

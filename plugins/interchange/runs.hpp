@@ -1,0 +1,81 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <lensbench/model.hpp>
+#include <vector>
+
+#include "plan.hpp"
+#include "swap.hpp"
+
+namespace lensbench::interchange {
+
+/// Activations of all pairs at a place, [pair, width] float64.
+struct PlaceRows {
+  at::Tensor base, source;
+};
+/// \param stop  called before each batch; throws to stop
+PlaceRows rows_at(const Model& model, const InterchangePlan& plan, const Place& place,
+                  const std::function<void()>& stop);
+
+/// Runs of some prompts in which rows at a place are changed. The blocks before it run once.
+class BaseRuns {
+ public:
+  BaseRuns(const Model& model, const std::vector<Tokens>& prompts, const Place& place);
+
+  /// Logits at the last position, [prompt, vocab] float32.
+  /// \param changes  made one after another
+  at::Tensor logits(const std::vector<RowChange>& changes = {}) const;
+
+ private:
+  const Model& model_;
+  std::string point_;
+  PlacedBatch batch_;
+  ForwardOptions options_;
+};
+
+/// Answers to some runs.
+struct Answers {
+  at::Tensor ids;      ///< [run] int64, token with the largest logit
+  at::Tensor margins;  ///< [run] float64, logit of the expected token minus the largest other one
+  /// [run] float64, 1 where the expected token has the largest logit, alone
+  at::Tensor right() const;
+};
+Answers answers_of(const at::Tensor& logits, const std::vector<std::int64_t>& expected);
+
+/// An exchange in every one of some pairs.
+struct Exchange {
+  at::Tensor basis = {};                ///< [width, rank]; undefined: the whole activation
+  std::vector<std::int64_t> source_of;  ///< pair whose source is used; -1: none, the result is NaN
+  std::vector<std::int64_t> expected;   ///< token that is right
+};
+
+/// What an exchange gave.
+struct Exchanged {
+  at::Tensor right, margins;  ///< [pair] float64; NaN: no source
+  at::Tensor ids;             ///< [pair] int64
+  bool changed = false;       ///< whether a logit differs from the unchanged run
+
+  double accuracy() const;
+  double margin() const;
+};
+
+/// Runs exchanges on pairs, a batch after another.
+/// \param chosen     numbers of the pairs, in the order of `Exchange::source_of`
+/// \param exchanges  all of them run on each batch
+/// \param unchanged  receives the answers to the bases themselves; may be nullptr
+std::vector<Exchanged> run_exchanges(const Model& model, const InterchangePlan& plan,
+                                     const Place& place, const PlaceRows& rows,
+                                     const std::vector<std::int64_t>& chosen,
+                                     const std::vector<Exchange>& exchanges,
+                                     const std::function<void()>& stop,
+                                     Answers* unchanged = nullptr);
+
+/// The bases of pairs.
+std::vector<Tokens> bases_of(const InterchangePlan& plan, const std::vector<std::int64_t>& chosen);
+/// Some rows of a matrix.
+at::Tensor some_rows(const at::Tensor& rows, const std::vector<std::int64_t>& chosen);
+
+}  // namespace lensbench::interchange
