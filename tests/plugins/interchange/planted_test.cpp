@@ -49,10 +49,10 @@ class FactExchanges : public ::testing::Test {
   void expect_answers_of_bases(const Dataset& found) const {
     EXPECT_EQ(value_at(found, "accuracy", {0, 0, 0}), 0);
     EXPECT_NEAR(value_at(found, "margin", {0, 0, 0}), -kLogit, 1e-4);
-    for (std::int64_t i = 0; i < std::ssize(pairs_); ++i)
-      if (value_at(found, "part", {i}) == 1)
-        EXPECT_EQ(value_at(found, "answer_id", {0, 0, 0, i}),
-                  value_at(found, "base_answer_id", {i}));
+    for (std::int64_t i = 0; i < std::ssize(pairs_); ++i) {
+      if (value_at(found, "part", {i}) != 1) continue;
+      EXPECT_EQ(value_at(found, "answer_id", {0, 0, 0, i}), value_at(found, "base_answer_id", {i}));
+    }
   }
 
   const testing::FactTokens tokens_;
