@@ -145,7 +145,7 @@ TEST_F(Splits, OfTheFileAreKeptIfNoPromptIsOnBothSides) {
                 split({pair(0, 1, true), pair(2, 3)});
               }),
               HasSubstr("give all of them one, or none"));
-  EXPECT_THAT(message_of<UsageError>([&] { split({pair(0, 1)}); }), HasSubstr("no test pair"));
+  EXPECT_THAT(message_of<UsageError>([&] { split({pair(0, 1)}); }), HasSubstr("pair is left of 1"));
 }
 
 TEST(RandomWeights, AreTheWeightsInAnotherOrder) {
