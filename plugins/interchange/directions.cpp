@@ -25,7 +25,8 @@ at::Tensor rows_of_probe(const TensorFile& file, const std::string& point, std::
   if (file.contains("direction"))
     return file.read("direction", {-1, width})[row].unsqueeze(0).to(at::kDouble);
   const at::Tensor weights = file.read("class_direction", {-1, -1, width})[row].to(at::kDouble);
-  return weights - weights.mean(0, /*keepdim=*/true);
+  // They sum to 0 after their mean is gone, so the last one adds nothing to their span.
+  return (weights - weights.mean(0, /*keepdim=*/true)).narrow(0, 0, weights.size(0) - 1);
 }
 
 /// Rows of a tensor that is the same at all points.
@@ -41,8 +42,7 @@ std::vector<at::Tensor> directions_of_file(const std::string& source,
                                            const std::vector<std::string>& points,
                                            std::int64_t width, std::int64_t rank) {
   const TensorFile file(source);
-  const auto& names = file.names();
-  const bool of_probe = std::find(names.begin(), names.end(), "point") != names.end();
+  const bool of_probe = source.find(".h5:") != std::string::npos;
   std::vector<at::Tensor> directions;
   directions.reserve(points.size());
   for (const std::string& point : points) {

@@ -16,9 +16,9 @@ namespace lensbench::interchange {
 struct TrainingPairs {
   std::string point;
   std::int64_t position = 0;
-  std::vector<Tokens> bases;           ///< [pair]
-  at::Tensor base_rows, source_rows;   ///< [pair, width] float64
-  std::vector<std::int64_t> expected;  ///< [pair] token
+  std::vector<Tokens> bases = {};               ///< [pair]
+  at::Tensor base_rows = {}, source_rows = {};  ///< [pair, width] float64
+  std::vector<std::int64_t> expected = {};      ///< [pair] token
 };
 
 /// Mean loss of some pairs, and its gradient.

@@ -1,13 +1,18 @@
 #pragma once
 
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Formatting.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <lensbench/error.hpp>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "interchange/interchange.hpp"
@@ -45,6 +50,13 @@ inline std::vector<InterchangePair> small_pairs(const InterchangeBench& bench, s
   for (std::int64_t i = 0; i < count; ++i)
     pairs.push_back(bench.pair({3, 7 + i}, {4, 7 + i}, 5 + i % 2));
   return pairs;
+}
+
+/// Tokens of a model that does not run.
+inline Tokens with_ids(std::vector<std::int64_t> ids) {
+  Tokens tokens;
+  tokens.ids = std::move(ids);
+  return tokens;
 }
 
 /// A matrix of float64 from its rows.

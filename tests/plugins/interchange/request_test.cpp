@@ -136,7 +136,7 @@ TEST_F(InterchangeRequests, ForPlacesThatAreNotThereAreRefused) {
 }
 
 TEST_F(InterchangeRequests, ForPairsThatCannotBeSplitAreRefused) {
-  EXPECT_THAT(refusal({}, lines(1)), HasSubstr("no test pair is left of 1"));
+  EXPECT_THAT(refusal({}, lines(1)), HasSubstr("pair is left of 1"));
 }
 
 TEST_F(InterchangeRequests, TakeDirectionsOfAFileThatTheyMakeOrthonormal) {
