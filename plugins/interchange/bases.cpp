@@ -19,13 +19,16 @@ at::Tensor leading(const at::Tensor& rows, std::int64_t rank) {
   return linear_algebra::thin_svd(centred).V.narrow(1, 0, rank).contiguous();
 }
 
+/// -1 for negative values, else 1.
+at::Tensor sides(const at::Tensor& values) {
+  return values.sign() + values.eq(0);
+}
+
 }  // namespace
 
 at::Tensor orthonormal(const at::Tensor& columns) {
   const auto [q, r] = at::linalg_qr(columns, "reduced");
-  // A diagonal entry of 0 keeps its column.
-  const at::Tensor diagonal = r.diagonal(), side = diagonal.sign() + diagonal.eq(0);
-  return (q * side).contiguous();
+  return (q * sides(r.diagonal())).contiguous();
 }
 
 at::Tensor mean_difference(const at::Tensor& rows, const std::vector<std::int64_t>& values,
@@ -36,7 +39,8 @@ at::Tensor mean_difference(const at::Tensor& rows, const std::vector<std::int64_
   std::vector<at::Tensor> means;
   means.reserve(of_value.size());
   for (const auto& [value, own] : of_value) means.push_back(at::stack(own).mean(0));
-  return leading(at::stack(means), rank);
+  const at::Tensor basis = leading(at::stack(means), rank);
+  return basis * sides(at::matmul(means.back() - means.front(), basis));
 }
 
 at::Tensor principal(const at::Tensor& rows, std::int64_t rank) {

@@ -14,7 +14,7 @@ namespace lensbench::interchange {
 at::Tensor orthonormal(const at::Tensor& columns);
 
 /// Directions in which the means of rows of different values differ most: of two values the
-/// difference of their means.
+/// difference of their means, from the smaller to the larger.
 /// \param rows    [row, width] float64
 /// \param values  [row] number of the value; at least rank + 1 different ones
 at::Tensor mean_difference(const at::Tensor& rows, const std::vector<std::int64_t>& values,

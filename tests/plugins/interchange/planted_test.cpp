@@ -147,6 +147,8 @@ TEST(InductionExchanges, OfTheFoundTokenBringTheTokenAfterTheFirstOccurrence) {
   options.layers = {1};
   options.rank = 2 * kTokens;
   options.neurons = coordinates(found_first, kTokens);
+  // Every token is an answer, so that none is left for arbitrary labels.
+  options.controls = {"placebo", "random_basis"};
   const Dataset found = bench.tool.exchange(pairs, options);
   EXPECT_EQ(value_at(found, "accuracy", {0, 0, 0}), 1);
   EXPECT_NEAR(value_at(found, "margin", {0, 0, 0}), 2, 1e-4);

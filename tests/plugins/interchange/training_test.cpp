@@ -13,7 +13,7 @@
 namespace lensbench::interchange {
 namespace {
 
-/// Pairs of a small model in float64, with their rows.
+/// Pairs of a small model, with their rows.
 class Trainings : public ::testing::Test {
  protected:
   Trainings() {
@@ -32,14 +32,14 @@ class Trainings : public ::testing::Test {
     hooks.read(pairs_.point,
                [&](const at::Tensor& x, const HookPoint&) { row = x.select(1, -1).clone(); });
     model_->forward(make_batch(tokens), {}, hooks);
-    return row;
+    return row.to(at::kDouble);
   }
   double loss(const at::Tensor& basis) const {
     return basis_gradient(*model_, pairs_, {0, 1, 2, 3}, basis, 0.7).loss;
   }
 
   std::shared_ptr<const Model> model_ =
-      Model::open(testing::data_folder() + "/models/gpt2", {.dtype = at::kDouble});
+      Model::open(testing::data_folder() + "/models/gpt2");
   TrainingPairs pairs_{.point = "blocks.0.hook_resid_post", .position = -1};
   std::vector<at::Tensor> base_, source_;
 };
@@ -49,10 +49,12 @@ TEST_F(Trainings, FollowTheGradientOfTheLoss) {
   const std::int64_t width = pairs_.base_rows.size(1);
   const at::Tensor basis = random_basis(width, 2, random), way = random_basis(width, 2, random);
   const at::Tensor gradient = basis_gradient(*model_, pairs_, {0, 1, 2, 3}, basis, 0.7).gradient;
-  // Central differences of a smooth loss: the error is of second order in the step.
-  constexpr double kStep = 1e-4;
+  // Central differences: the error is of second order in the step, and the loss of a forward in
+  // float32 is exact to about 1e-6, of which the quotient makes 1e-4.
+  constexpr double kStep = 1e-2;
   const double slope = (loss(basis + kStep * way) - loss(basis - kStep * way)) / (2 * kStep);
-  EXPECT_NEAR((gradient * way).sum().item<double>(), slope, 1e-6 * (1 + std::abs(slope)));
+  EXPECT_GT(std::abs(slope), 0.05);
+  EXPECT_NEAR((gradient * way).sum().item<double>(), slope, 1e-4);
 }
 
 TEST_F(Trainings, LowerTheLossAndKeepTheBasisOrthonormal) {
