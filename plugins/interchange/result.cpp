@@ -58,9 +58,11 @@ void add_accuracy(Dataset& dataset, const InterchangePlan& plan, const Found& fo
   };
   const std::string undefined =
       " (NaN: no test pair has a placebo, as all have one value or one answer)";
-  add("side_by_side", {"layer", "position", "basis", "run"},
-      at::cat({found.accuracy.unsqueeze(2), found.control_accuracy}, 2),
-      "accuracy of the exchange, and next to it that of each control" + undefined);
+  // Views draw the first two dimensions: the accuracy of a block and its controls in a row.
+  const at::Tensor runs = at::cat({found.accuracy.unsqueeze(2), found.control_accuracy}, 2);
+  dataset.add("side_by_side", {"layer", "run", "basis", "position"},
+              by_place(plan, runs).permute({0, 3, 2, 1}).contiguous(), "1",
+              "accuracy of the exchange, and next to it that of each control" + undefined);
   add("accuracy", of_basis, found.accuracy,
       "share of test pairs for which the expected token has the largest logit");
   add("control_accuracy", of_control, found.control_accuracy,

@@ -6,7 +6,7 @@ namespace lensbench::interchange {
 
 /// Variables of the results.
 inline constexpr ResultSpec kInterchangeTable[] = {
-    {"side_by_side", "layer position basis run", "1",
+    {"side_by_side", "layer run basis position", "1",
      "accuracy of the exchange, and next to it that of each control", View::heatmap},
     {"accuracy", "layer position basis", "1",
      "share of test pairs for which the expected token has the largest logit", View::heatmap},

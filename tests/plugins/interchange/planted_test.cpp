@@ -106,7 +106,7 @@ TEST_F(FactExchanges, OfMeansAndOfPrincipalDirectionsHaveAllThreeValuesInTwoDime
     // The table has the figure and its controls in one row.
     EXPECT_EQ(value_at(found, "side_by_side", {0, 0, basis, 0}), 1);
     for (std::int64_t control = 0; control < 4; ++control)
-      EXPECT_EQ(value_at(found, "side_by_side", {0, 0, basis, control + 1}),
+      EXPECT_EQ(value_at(found, "side_by_side", {0, control + 1, basis, 0}),
                 value_at(found, "control_accuracy", {0, 0, basis, control}));
   }
   EXPECT_EQ(value_at(found, "accuracy", {0, 0, 2}), 0);

@@ -56,7 +56,7 @@ class LENSBENCH_API Interchange : public Tool {
   /// largest
   ///   logit at the last position is that of the expected token, and mean of that logit minus the
   ///   largest other one; `control_accuracy`, `control_margin` [layer, position, basis, control];
-  ///   `side_by_side` [layer, position, basis, run]: accuracy and that of the controls.
+  ///   `side_by_side` [layer, run, basis, position]: accuracy and that of the controls.
   /// - `whole_accuracy` [layer, position]: with the whole activation of the source;
   ///   `base_accuracy` []: without a change.
   /// - `basis_vectors` [layer, position, basis, rank, d_model]; `training_loss` [layer, position,
