@@ -57,7 +57,7 @@ void add_accuracy(Dataset& dataset, const InterchangePlan& plan, const Found& fo
     dataset.add(name, std::move(dims), by_place(plan, values), "1", meaning);
   };
   const std::string undefined =
-      " (NaN: no test pair has a placebo, as all have one value or one answer)";
+      " (NaN where no test pair has a placebo, since all have one value or one answer)";
   // Views draw the first two dimensions: the accuracy of a block and its controls in a row.
   const at::Tensor runs = at::cat({found.accuracy.unsqueeze(2), found.control_accuracy}, 2);
   dataset.add("side_by_side", {"layer", "run", "basis", "position"},
