@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <lensbench/random.hpp>
+#include <string>
 #include <vector>
 
 namespace lensbench::interchange {
@@ -17,11 +18,15 @@ at::Tensor orthonormal(const at::Tensor& columns);
 /// difference of their means, from the smaller to the larger.
 /// \param rows    [row, width] float64
 /// \param values  [row] number of the value; at least rank + 1 different ones
+/// \param where   place, for messages
+/// \throws RunError if the means differ in fewer directions
 at::Tensor mean_difference(const at::Tensor& rows, const std::vector<std::int64_t>& values,
-                           std::int64_t rank);
+                           std::int64_t rank, const std::string& where);
 
 /// Directions in which rows vary most. \param rows  [row, width] float64
-at::Tensor principal(const at::Tensor& rows, std::int64_t rank);
+/// \param where  place, for messages
+/// \throws RunError if the rows differ in fewer directions
+at::Tensor principal(const at::Tensor& rows, std::int64_t rank, const std::string& where);
 
 /// Coordinates of the activation.
 at::Tensor of_neurons(const std::vector<std::int64_t>& neurons, std::int64_t width);

@@ -5,10 +5,14 @@
 
 #include <algorithm>
 #include <lensbench/error.hpp>
+#include <lensbench/linear_algebra.hpp>
 #include <lensbench/tensor_file.hpp>
 
 namespace lensbench::interchange {
 namespace {
+
+/// Directions whose singular values are smaller than this share of the largest depend on others.
+constexpr double kLeastShare = 1e-6;
 
 /// Row of a point in a result of `probe`.
 std::int64_t row_of_point(const TensorFile& file, const std::string& point) {
@@ -55,6 +59,11 @@ std::vector<at::Tensor> directions_of_file(const std::string& source,
     if (!at::isfinite(rows).all().item<bool>())
       throw UsageError("interchange: a direction of '" + source + "' at '" + point +
                        "' is not finite; choose other layers");
+    const at::Tensor sizes = linear_algebra::thin_svd(rows.narrow(0, 0, rank)).S;
+    if (!(sizes.min() > kLeastShare * sizes.max()).item<bool>())
+      throw UsageError("interchange: the first " + std::to_string(rank) + " directions of '" +
+                       source + "' at '" + point +
+                       "' are 0 or depend on one another; give others, or a smaller rank");
     directions.push_back(rows);
   }
   return directions;

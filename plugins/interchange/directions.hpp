@@ -14,7 +14,8 @@ namespace lensbench::interchange {
 ///   file with a tensor `direction` [width] or [row, width] for all points
 /// \param points  names of hook points
 /// \throws InputError for a file that cannot be read or has another width; UsageError for a point
-///   that the file lacks, and for fewer rows than `rank`
+///   that the file lacks, for fewer rows than `rank`, and for rows that depend on one
+///   another
 std::vector<at::Tensor> directions_of_file(const std::string& source,
                                            const std::vector<std::string>& points,
                                            std::int64_t width, std::int64_t rank);

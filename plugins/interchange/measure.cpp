@@ -37,7 +37,7 @@ Found empty_found(const InterchangePlan& plan) {
     *one = without_values({places, bases, controls});
   found.whole_accuracy = without_values({places});
   found.bases = at::zeros({places, bases, plan.options.rank, plan.width}, at::kFloat);
-  found.loss = without_values({places, plan.options.steps});
+  found.loss = without_values({places, has_basis(plan.options, "das") ? plan.options.steps : 1});
   found.answers = at::full({places, bases, plan.n_pairs()}, -1, at::kLong);
   found.pair_margins = without_values({places, bases, plan.n_pairs()});
   found.base_answers = at::full({plan.n_pairs()}, -1, at::kLong);

@@ -16,6 +16,8 @@ const std::vector<std::string> kBases = {"mean_difference", "probe", "neurons",
 const std::vector<std::string> kControls = {"placebo", "random_basis", "arbitrary_labels",
                                             "random_weights"};
 
+constexpr std::int64_t kMostSteps = 1'000'000;
+
 bool contains(const std::vector<std::string>& list, const std::string& name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
@@ -56,8 +58,12 @@ void check_numbers(const InterchangeOptions& options) {
   if (!(options.learning_rate > 0) || !std::isfinite(options.learning_rate))
     throw UsageError("interchange: learning_rate is " + std::to_string(options.learning_rate) +
                      "; expected above 0");
-  if (!std::isfinite(options.strength))
-    throw UsageError("interchange: strength is not finite; give a number");
+  if (options.steps > kMostSteps)
+    throw UsageError("interchange: steps is " + std::to_string(options.steps) +
+                     "; expected at most " + std::to_string(kMostSteps));
+  if (!std::isfinite(options.strength) || options.strength == 0)
+    throw UsageError("interchange: strength is " + std::to_string(options.strength) +
+                     "; expected a finite number other than 0, which changes nothing");
   if (options.position.empty())
     throw UsageError("interchange: position is empty; give at least one");
   const std::set<std::int64_t> positions(options.position.begin(), options.position.end());

@@ -1,5 +1,6 @@
 #include "place.hpp"
 
+#include <ATen/ops/equal.h>
 #include <ATen/ops/tensor.h>
 
 #include <lensbench/random.hpp>
@@ -50,8 +51,7 @@ class PlaceMeasurement {
     std::vector<Slot> slots;
     for (std::size_t b = 0; b < bases_.size(); ++b)
       for (std::size_t c = 0; c < plan_.options.controls.size(); ++c) {
-        // Random weights are those of another model.
-        if (plan_.options.controls[c] == "random_weights") continue;
+        if (!is_of_model(b, plan_.options.controls[c])) continue;
         slots.push_back({exchanges.size(), b, c});
         exchanges.push_back(of_control(b, plan_.options.controls[c]));
       }
@@ -61,8 +61,10 @@ class PlaceMeasurement {
     found_.whole_accuracy[place_.number] = results[bases_.size()].accuracy();
     for (const Slot& slot : slots) keep_control(slot.basis, slot.control, results[slot.exchange]);
     keep_unchanged(plan_.test, unchanged);
-    bool changed = false;
-    for (const Exchanged& result : results) changed = changed || result.changed;
+    // Without a difference between base and source there is nothing to write.
+    bool changed =
+        at::equal(some_rows(rows_.base, plan_.test), some_rows(rows_.source, plan_.test));
+    for (std::size_t b = 0; b < bases_.size(); ++b) changed = changed || results[b].changed;
     found_.changed[place_.number] = static_cast<std::int64_t>(changed);
   }
 
@@ -102,6 +104,13 @@ class PlaceMeasurement {
     return {basis, chosen, at_rows(expected, chosen)};
   }
 
+  /// Whether a control of a basis runs in this model: random weights are those of another one, and
+  /// labels change a training alone.
+  bool is_of_model(std::size_t b, const std::string& control) const {
+    if (control == "arbitrary_labels") return plan_.options.basis[b] == "das";
+    return control != "random_weights";
+  }
+
   Exchange of_control(std::size_t b, const std::string& control) const {
     if (control == "placebo")
       return {bases_[b], at_rows(plan_.other, plan_.test), at_rows(plan_.expected, plan_.test)};
@@ -110,11 +119,7 @@ class PlaceMeasurement {
       return of_test(random_basis(plan_.width, plan_.options.rank, random), plan_.test,
                      plan_.expected);
     }
-    // Of the controls of this model, arbitrary labels are left; the other bases do not depend on
-    // them.
-    const std::string& basis = plan_.options.basis[b];
-    return of_test(basis == "das" ? fit(basis, plan_.arbitrary).basis : bases_[b], plan_.test,
-                   plan_.arbitrary);
+    return of_test(fit("das", plan_.arbitrary).basis, plan_.test, plan_.arbitrary);
   }
 
   void keep_basis(std::size_t b, const Exchanged& result) {

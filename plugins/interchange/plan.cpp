@@ -54,10 +54,14 @@ void check_prompts(const Model& model, const InterchangePlan& plan) {
       tracing::refuse_pictures("interchange", *prompt);
       if (prompt->size() < 1 || prompt->size() > most)
         throw UsageError(who + " has " + std::to_string(prompt->size()) +
-                         " tokens; expected 1 to " + std::to_string(most));
+                         " tokens; expected 1 to " + std::to_string(most) +
+                         "; give a prompt of that length");
       for (const std::int64_t position : plan.options.position)
         resolve_position(who, position, prompt->size());
     }
+    if (pair.base.ids == pair.source.ids)
+      throw UsageError("interchange: base and source of pair " + std::to_string(i) +
+                       " are the same prompt, so that nothing is exchanged; give two");
     if (pair.expected < 0 || pair.expected >= vocabulary)
       throw UsageError("interchange: pair " + std::to_string(i) + " expects token " +
                        std::to_string(pair.expected) + ", and the vocabulary has " +
@@ -113,6 +117,15 @@ void check_neurons(const InterchangePlan& plan) {
                      std::to_string(plan.width - 1));
 }
 
+/// Numbers of the source prompts in order of first appearance.
+std::vector<std::int64_t> numbers_of_sources(const std::vector<InterchangePair>& pairs) {
+  std::map<std::vector<std::int64_t>, std::int64_t> known;
+  std::vector<std::int64_t> numbers;
+  for (const InterchangePair& pair : pairs)
+    numbers.push_back(known.emplace(pair.source.ids, std::ssize(known)).first->second);
+  return numbers;
+}
+
 void set_controls(InterchangePlan& plan, std::int64_t vocabulary) {
   plan.arbitrary.assign(plan.pairs.size(), -1);
   plan.other = plan.arbitrary;
@@ -122,7 +135,8 @@ void set_controls(InterchangePlan& plan, std::int64_t vocabulary) {
   }
   if (has_control(plan.options, "placebo")) {
     Philox random(plan.seed, kPlaceboStream);
-    plan.other = placebo_sources(plan.part, plan.values, plan.expected, random);
+    plan.other = placebo_sources(plan.part, numbers_of_sources(plan.pairs), plan.values,
+                                 plan.expected, random);
   }
 }
 

@@ -169,8 +169,9 @@ void add_receipts(Dataset& dataset, Context& context, const InterchangePlan& pla
                                   "largest difference of logits, relative to the largest; order "
                                   "of rounding through all blocks"));
   receipts.push_back(make_receipt("no_write_was_without_effect",
-                                  found.changed.sum().item<std::int64_t>() == 0 ? 1 : 0, 0,
-                                  "1 if no exchange changed a logit"));
+                                  found.changed.eq(0).sum().item<double>(), 0,
+                                  "places where base and source differ and no subspace changed a "
+                                  "logit"));
   receipts.push_back(make_receipt("batched_equals_single", errors.alone, 10 * rounding,
                                   "three pairs alone in whole forwards, relative to the largest "
                                   "logit"));

@@ -57,8 +57,10 @@ void add_accuracy(Dataset& dataset, const InterchangePlan& plan, const Found& fo
     dataset.add(name, std::move(dims), by_place(plan, values), "1", meaning);
   };
   const std::string undefined =
-      " (NaN where no test pair has a placebo, since all have one value or one answer)";
-  // Views draw the first two dimensions: the accuracy of a block and its controls in a row.
+      " (NaN: arbitrary labels of a basis that is not trained; the placebo where no other test "
+      "pair "
+      "has another source, value and answer)";
+  // The terminal draws the first two dimensions: the accuracy of a block and its controls in a row.
   const at::Tensor runs = at::cat({found.accuracy.unsqueeze(2), found.control_accuracy}, 2);
   dataset.add("side_by_side", {"layer", "run", "basis", "position"},
               by_place(plan, runs).permute({0, 3, 2, 1}).contiguous(), "1",
@@ -66,10 +68,11 @@ void add_accuracy(Dataset& dataset, const InterchangePlan& plan, const Found& fo
   add("accuracy", of_basis, found.accuracy,
       "share of test pairs for which the expected token has the largest logit");
   add("control_accuracy", of_control, found.control_accuracy,
-      "the same for each control" + undefined);
+      "accuracy of the exchange with each control" + undefined);
   add("margin", of_basis, found.margin,
       "logit of the expected token minus the largest other one, mean over test pairs");
-  add("control_margin", of_control, found.control_margin, "the same for each control" + undefined);
+  add("control_margin", of_control, found.control_margin,
+      "margin of the exchange with each control" + undefined);
   add("train_accuracy", of_basis, found.train_accuracy,
       "accuracy on the pairs to which the subspace was fitted");
   add("whole_accuracy", {"layer", "position"}, found.whole_accuracy,
@@ -81,7 +84,8 @@ void add_subspaces(Dataset& dataset, const InterchangePlan& plan, const Found& f
               by_place(plan, found.bases), "1", "orthonormal vectors that span the subspace");
   if (!has_basis(plan.options, "das")) return;
   dataset.add_coordinate("step", at::arange(plan.options.steps, at::kInt), "step of a training");
-  dataset.add("training_loss", {"layer", "position", "step"}, by_place(plan, found.loss), "nats",
+  dataset.add("training_loss", {"step", "layer", "position"},
+              by_place(plan, found.loss).permute({2, 0, 1}).contiguous(), "nats",
               "cross-entropy of the expected token in each step of das");
 }
 

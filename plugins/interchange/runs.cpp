@@ -3,9 +3,11 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <lensbench/error.hpp>
 #include <limits>
 
 #include "common/activation_rows.hpp"
@@ -143,6 +145,9 @@ std::vector<Exchanged> run_exchanges(const Model& model, const InterchangePlan& 
       stop();
       const at::Tensor logits =
           runs.logits({change_of(exchanges[e], rows, plan.options.strength, part, own)});
+      if (!at::isfinite(logits).all().item<bool>())
+        throw RunError("interchange: a logit is not finite after an exchange at '" +
+                       place.hook.name + "'; give a smaller strength, or --dtype float32");
       gathered[e].add(answers_of(logits, at_rows(exchanges[e].expected, part)));
       gathered[e].changed = gathered[e].changed || !at::equal(logits, base);
     }

@@ -23,10 +23,12 @@ Trained trained(const FitInputs& inputs) {
 at::Tensor of_rows(const std::string& basis, const FitInputs& inputs) {
   const InterchangePlan& plan = inputs.plan;
   const std::int64_t rank = plan.options.rank;
+  const std::string where =
+      inputs.place.hook.name + ", position " + std::to_string(inputs.place.position);
   const at::Tensor sources = some_rows(inputs.rows.source, plan.train);
   if (basis == "mean_difference")
-    return mean_difference(sources, at_rows(plan.values, plan.train), rank);
-  return principal(sources, rank);
+    return mean_difference(sources, at_rows(plan.values, plan.train), rank, where);
+  return principal(sources, rank, where);
 }
 
 }  // namespace

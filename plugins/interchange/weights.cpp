@@ -21,6 +21,7 @@ std::vector<std::string> matrices_of(const TransformerSpec& spec, std::int64_t b
   if (spec.mlp.n_experts > 0) parts.clear();
   for (std::int64_t expert = 0; expert < spec.mlp.n_experts; ++expert)
     parts.push_back(prefix + "mlp.experts." + std::to_string(expert) + ".");
+  if (spec.d_shared_expert > 0) parts.push_back(prefix + "mlp.shared_expert.");
   for (const std::string& part : parts) {
     names.push_back(part + "W_in");
     if (spec.mlp.gated) names.push_back(part + "W_gate");

@@ -99,8 +99,8 @@ TEST(ListCommand, HelpOfEachEntryEndsWithACommandOfItsOwn) {
                                       name + " --model DIR"))
           << help;
       // Some tools do not read a prompt.
-      const bool reads_prompts = name != "composition" && name != "facts" && name != "probe" &&
-                                 name != "interchange";
+      const bool reads_prompts =
+          name != "composition" && name != "facts" && name != "probe" && name != "interchange";
       EXPECT_EQ(example.find("--prompt TEXT") != std::string::npos, reads_prompts) << name;
     }
   }

@@ -49,14 +49,24 @@ TEST(APlacedBatch, ChangesOnePositionOfEachPromptAfterItsPadding) {
 TEST(ABasis, OfTwoValuesIsTheDifferenceOfTheirMeans) {
   // Means (1, 1) and (4, 5): the difference is (3, 4), of length 5.
   const at::Tensor rows = matrix({{0, 1}, {4, 5}, {2, 1}});
-  expect_near(mean_difference(rows, {0, 1, 0}, 1), matrix({{0.6}, {0.8}}));
+  expect_near(mean_difference(rows, {0, 1, 0}, 1, "here"), matrix({{0.6}, {0.8}}));
 }
 
 TEST(ABasis, OfPrincipalDirectionsHasThoseOfLargestVariance) {
   // Deviations 3 along (0.8, 0.6), and 1 across.
   const at::Tensor found =
-      principal(matrix({{2.4, 1.8}, {-2.4, -1.8}, {-0.6, 0.8}, {0.6, -0.8}}), 2);
+      principal(matrix({{2.4, 1.8}, {-2.4, -1.8}, {-0.6, 0.8}, {0.6, -0.8}}), 2, "here");
   expect_near(found, matrix({{0.8, -0.6}, {0.6, 0.8}}));
+}
+
+TEST(ABasis, OfRowsThatDifferInFewerDirectionsIsRefusedWithItsPlace) {
+  const at::Tensor equal = matrix({{1, 2}, {1, 2}}), line = matrix({{1, 2}, {2, 4}, {3, 6}});
+  EXPECT_THAT(message_of<RunError>([&] {
+                mean_difference(equal, {0, 1}, 1, "here");
+              }),
+              HasSubstr("differ in 0 directions at here, and rank is 1"));
+  EXPECT_THAT(message_of<RunError>([&] { principal(line, 2, "here"); }),
+              HasSubstr("differ in 1 directions at here, and rank is 2"));
 }
 
 TEST(ABasis, OfColumnsIsOrthonormalOnTheirSides) {
@@ -96,9 +106,16 @@ TEST(ArbitraryLabels, KeepPairsOfOneAnswerTogetherAndAvoidAllAnswers) {
 TEST(Placebos, AreSourcesOfThePartWithAnotherValueAndAnswer) {
   Philox random(3, 0);
   const std::vector<std::int64_t> part = {0, 0, 1, 1, 1, -1}, values = {0, 1, 0, 1, 0, 1};
-  const auto found = placebo_sources(part, values, values, random);
+  const auto found = placebo_sources(part, {0, 1, 2, 3, 4, 5}, values, values, random);
   EXPECT_THAT(found, ::testing::ElementsAre(1, 0, 3, ::testing::AnyOf(2, 4), 3, -1));
-  EXPECT_THAT(placebo_sources({1, 1}, {0, 0}, {0, 0}, random), ::testing::ElementsAre(-1, -1));
+  EXPECT_THAT(placebo_sources({1, 1}, {0, 1}, {0, 0}, {0, 0}, random),
+              ::testing::ElementsAre(-1, -1));
+}
+
+TEST(Placebos, AreNotTheSamePromptUnderAnotherAnswer) {
+  Philox random(3, 0);
+  EXPECT_THAT(placebo_sources({1, 1, 1}, {7, 7, 8}, {0, 1, 2}, {0, 1, 2}, random),
+              ::testing::ElementsAre(2, 2, ::testing::AnyOf(0, 1)));
 }
 
 class Splits : public ::testing::Test {

@@ -44,11 +44,12 @@ struct InterchangeBench : testing::ToolBench<InterchangeTool> {
   }
 };
 
-/// Pairs of prompts of a vocabulary of any size, without shared prompts: `3 x` and `4 x`.
+/// Pairs of prompts of a vocabulary of any size, without shared prompts: `3 x`, and `4 x` or `5 x`
+/// for the two answers.
 inline std::vector<InterchangePair> small_pairs(const InterchangeBench& bench, std::int64_t count) {
   std::vector<InterchangePair> pairs;
   for (std::int64_t i = 0; i < count; ++i)
-    pairs.push_back(bench.pair({3, 7 + i}, {4, 7 + i}, 5 + i % 2));
+    pairs.push_back(bench.pair({3, 7 + i}, {4 + i % 2, 7 + i}, 5 + i % 2));
   return pairs;
 }
 

@@ -112,6 +112,26 @@ TEST_F(InterchangeRequests, WithoutControlsAreRefused) {
               HasSubstr("fits arbitrary labels"));
 }
 
+TEST_F(InterchangeRequests, WithoutAnEffectAreRefused) {
+  EXPECT_THAT(refusal({{"strength", "0"}}), HasSubstr("other than 0, which changes nothing"));
+  EXPECT_THAT(
+      message_of<UsageError>([&] {
+        bench_.tool.exchange({bench_.pair({3, 7}, {3, 7}, 5), bench_.pair({4}, {5}, 6)}, {});
+      }),
+      HasSubstr("base and source of pair 0 are the same prompt"));
+}
+
+TEST_F(InterchangeRequests, WhoseLogitsOverflowEndTheRun) {
+  InterchangeOptions options;
+  options.strength = 1e38;
+  EXPECT_THAT(message_of<RunError>([&] { exchange(options); }),
+              HasSubstr("a logit is not finite after an exchange at 'blocks.0.hook_resid_post'"));
+}
+
+TEST_F(InterchangeRequests, ForMoreStepsThanCanBeKeptAreRefused) {
+  EXPECT_THAT(refusal({{"steps", "1000001"}}), HasSubstr("at most 1000000"));
+}
+
 TEST_F(InterchangeRequests, ForMoreDimensionsThanThereAreAreRefused) {
   EXPECT_THAT(refusal({{"rank", "2"}}), HasSubstr("2 values in the training pairs"));
   EXPECT_THAT(refusal({{"rank", "4"}, {"basis", "principal"}}),

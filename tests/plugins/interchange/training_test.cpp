@@ -38,8 +38,7 @@ class Trainings : public ::testing::Test {
     return basis_gradient(*model_, pairs_, {0, 1, 2, 3}, basis, 0.7).loss;
   }
 
-  std::shared_ptr<const Model> model_ =
-      Model::open(testing::data_folder() + "/models/gpt2");
+  std::shared_ptr<const Model> model_ = Model::open(testing::data_folder() + "/models/gpt2");
   TrainingPairs pairs_{.point = "blocks.0.hook_resid_post", .position = -1};
   std::vector<at::Tensor> base_, source_;
 };

@@ -31,8 +31,8 @@ struct InterchangeOptions {
   std::vector<std::int64_t> position = {-1};  ///< of both prompts, negative ones from their ends
   std::string probe = {};                     ///< file of directions for the basis `probe`
   std::vector<std::int64_t> neurons = {};     ///< coordinates for the basis `neurons`
-  double strength = 1.0;                      ///< factor of the change
-  std::int64_t steps = 200;                   ///< steps of a training of `das`
+  double strength = 1.0;                      ///< factor of the change, not 0
+  std::int64_t steps = 200;                   ///< steps of a training of `das`, at most 1,000,000
   double learning_rate = 0.005;               ///< of Adam in that training; it falls linearly to 0
   /// Any of placebo, random_basis, arbitrary_labels, random_weights, at least one.
   std::vector<std::string> controls = {"placebo", "random_basis", "arbitrary_labels",
@@ -59,8 +59,8 @@ class LENSBENCH_API Interchange : public Tool {
   ///   `side_by_side` [layer, run, basis, position]: accuracy and that of the controls.
   /// - `whole_accuracy` [layer, position]: with the whole activation of the source;
   ///   `base_accuracy` []: without a change.
-  /// - `basis_vectors` [layer, position, basis, rank, d_model]; `training_loss` [layer, position,
-  ///   step] of `das`, nats.
+  /// - `basis_vectors` [layer, position, basis, rank, d_model]; `training_loss` [step, layer,
+  ///   position] of `das`, nats.
   /// - `answer_id` [layer, position, basis, pair], `base_answer_id`, `expected_id`,
   ///   `arbitrary_id` [pair] int32; `part` [pair] int8 (0: training, 1: test, -1: left out, since
   ///   its prompts are on both sides).
