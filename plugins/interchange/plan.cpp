@@ -121,6 +121,7 @@ void check_neurons(const InterchangePlan& plan) {
 std::vector<std::int64_t> numbers_of_sources(const std::vector<InterchangePair>& pairs) {
   std::map<std::vector<std::int64_t>, std::int64_t> known;
   std::vector<std::int64_t> numbers;
+  numbers.reserve(pairs.size());
   for (const InterchangePair& pair : pairs)
     numbers.push_back(known.emplace(pair.source.ids, std::ssize(known)).first->second);
   return numbers;

@@ -7,6 +7,7 @@
 
 #include "decode.hpp"
 #include "logit_lens.hpp"
+#include "masked.hpp"
 #include "result.hpp"
 
 // Calls that read one target, without the distributions.

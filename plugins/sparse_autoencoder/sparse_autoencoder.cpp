@@ -1,5 +1,6 @@
 #include "sparse_autoencoder.hpp"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 
 #include <algorithm>
