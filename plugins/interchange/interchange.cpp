@@ -58,8 +58,9 @@ CostEstimate InterchangeTool::estimate(const Request& request) const {
 Dataset InterchangeTool::run(const Request& request) {
   const Parameters& parameters = request.parameters();
   const std::string &file = parameters.text("pairs"), &probe = parameters.text("probe");
-  // The file may change between two requests of the same name. Directions may be part of an
-  // archive, of which there is no digest here: their answer is not kept.
+  // The answer is kept by the digest of the pairs, since the file may change between two requests
+  // of the same name. A part of an archive does not have a digest, so that an answer by directions
+  // of a file is not kept.
   std::string key = context().file_digest(file);
   for (const auto& [name, value] : parameters.values()) key += name + '=' + value + '\0';
   if (probe.empty() && last_ && last_key_ == key) return *last_;

@@ -2,10 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/zeros.h>
 
-#include <chrono>
 #include <lensbench/error.hpp>
 #include <limits>
 #include <memory>
@@ -13,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/kept_progress.hpp"
 #include "common/request_number.hpp"
 #include "options.hpp"
 #include "place.hpp"
@@ -20,8 +19,6 @@
 
 namespace lensbench::interchange {
 namespace {
-
-constexpr const char* kState = "interchange_places";
 
 at::Tensor without_values(const std::vector<std::int64_t>& shape) {
   return at::full(shape, std::numeric_limits<double>::quiet_NaN(), at::kDouble);
@@ -59,7 +56,10 @@ std::int64_t request_number(const InterchangePlan& plan) {
   for (const HookPoint& point : plan.points) number.mix_all(point.name);
   for (const auto& names : {plan.options.basis, plan.options.controls})
     for (const std::string& name : names) number.mix_all(name);
-  for (const at::Tensor& rows : plan.directions) number.mix(rows.sum().item<double>());
+  for (const at::Tensor& rows : plan.directions) {
+    const at::Tensor values = rows.contiguous();
+    for (std::int64_t i = 0; i < values.numel(); ++i) number.mix(values.data_ptr<double>()[i]);
+  }
   for (const std::int64_t one : {plan.options.rank, plan.options.steps})
     number.mix(static_cast<std::uint64_t>(one));
   number.mix(plan.options.strength);
@@ -69,7 +69,7 @@ std::int64_t request_number(const InterchangePlan& plan) {
 }
 
 /// All tensors, by name.
-std::vector<std::pair<const char*, at::Tensor*>> kept_tensors(Found& found) {
+KeptProgress::Tensors kept_tensors(Found& found) {
   return {{"accuracy", &found.accuracy},
           {"margin", &found.margin},
           {"train_accuracy", &found.train_accuracy},
@@ -88,66 +88,32 @@ std::vector<std::pair<const char*, at::Tensor*>> kept_tensors(Found& found) {
 class Measuring {
  public:
   Measuring(Context& context, const InterchangePlan& plan)
-      : context_(context), plan_(plan), found_(empty_found(plan)) {
-    if (const auto state = context.committed(kState)) take_up(*state);
-  }
+      : context_(context),
+        plan_(plan),
+        found_(empty_found(plan)),
+        progress_(context, "interchange", "interchange_places", request_number(plan),
+                  plan.n_places(), kept_tensors(found_)) {}
 
   Found finish() {
     std::shared_ptr<const Model> random_weights;
-    if (done_ < plan_.n_places() && has_control(plan_.options, "random_weights"))
+    if (progress_.done() < plan_.n_places() && has_control(plan_.options, "random_weights"))
       random_weights = with_random_weights(context_.shared_model(), plan_.seed, kWeightStream);
-    while (done_ < plan_.n_places()) {
+    while (progress_.done() < plan_.n_places()) {
       // A place that is interrupted is measured again from its beginning.
       measure_place(
-          context_.model(), random_weights.get(), plan_, plan_.place(done_), [this] { stop(); },
-          found_);
-      finish_one();
+          context_.model(), random_weights.get(), plan_, plan_.place(progress_.done()),
+          [this] { progress_.stop_if_cancelled(); }, found_);
+      progress_.finish_item();
     }
-    keep();
+    progress_.keep();
     return std::move(found_);
   }
 
  private:
-  void stop() {
-    if (!context_.cancelled()) return;
-    keep();
-    throw RunError("interchange: the run was interrupted; it goes on with --resume");
-  }
-
-  void finish_one() {
-    context_.progress(++done_, plan_.n_places());
-    const auto now = std::chrono::steady_clock::now();
-    if (now - kept_ < std::chrono::seconds(30)) return;
-    keep();
-    kept_ = now;
-  }
-
-  void keep() {
-    if (done_ == 0) return;
-    Dataset state;
-    for (const auto& [name, tensor] : kept_tensors(found_)) {
-      std::vector<std::string> dims;
-      for (std::int64_t axis = 0; axis < tensor->dim(); ++axis)
-        dims.push_back(std::string(name) + "_" + std::to_string(axis));
-      state.add(name, dims, *tensor, "1", "as in Found (NaN: not measured)");
-    }
-    state.add("request", {}, at::scalar_tensor(request_number(plan_), at::kLong), "1",
-              "number of what is measured");
-    state.add("done", {}, at::scalar_tensor(done_, at::kLong), "1", "finished places");
-    context_.commit(kState, state);
-  }
-
-  void take_up(const Dataset& state) {
-    if (state["request"].tensor.item<std::int64_t>() != request_number(plan_)) return;
-    for (const auto& [name, tensor] : kept_tensors(found_)) *tensor = state[name].tensor.clone();
-    done_ = state["done"].tensor.item<std::int64_t>();
-  }
-
   Context& context_;
   const InterchangePlan& plan_;
   Found found_;
-  std::int64_t done_ = 0;
-  std::chrono::steady_clock::time_point kept_ = std::chrono::steady_clock::now();
+  KeptProgress progress_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <lensbench/random.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,10 +50,15 @@ class PlaceMeasurement {
       exchanges.push_back(of_test(basis, plan_.test, plan_.expected));
     exchanges.push_back(of_test({}, plan_.test, plan_.expected));
     std::vector<Slot> slots;
+    // The random subspace is the same for all bases.
+    std::optional<std::size_t> random;
     for (std::size_t b = 0; b < bases_.size(); ++b)
       for (std::size_t c = 0; c < plan_.options.controls.size(); ++c) {
         if (!is_of_model(b, plan_.options.controls[c])) continue;
-        slots.push_back({exchanges.size(), b, c});
+        const bool is_random = plan_.options.controls[c] == "random_basis";
+        slots.push_back({is_random && random ? *random : exchanges.size(), b, c});
+        if (slots.back().exchange < exchanges.size()) continue;
+        if (is_random) random = exchanges.size();
         exchanges.push_back(of_control(b, plan_.options.controls[c]));
       }
     Answers unchanged;

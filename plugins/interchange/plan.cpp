@@ -69,7 +69,7 @@ void check_prompts(const Model& model, const InterchangePlan& plan) {
   }
 }
 
-/// Numbers of the values in order of first appearance. \return how many there are
+/// Gives each value a number, in order of first appearance. \return number of values
 std::int64_t number_values(InterchangePlan& plan) {
   std::map<std::string, std::int64_t> known;
   for (const InterchangePair& pair : plan.pairs) {

@@ -63,7 +63,7 @@ class PlaceChecks {
       chosen_.push_back(plan.test[i * (plan.test.size() - 1) / (kMostPairs - 1)]);
     const std::set<std::int64_t> different(chosen_.begin(), chosen_.end());
     chosen_.assign(different.begin(), different.end());
-    source_ = some_rows(rows_at(model, plan, place, [] {}).source, chosen_);
+    source_ = source_rows(model, plan, place, chosen_);
     basis_ = found.bases[place.number][0].t().to(at::kDouble);
   }
 

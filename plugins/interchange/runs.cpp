@@ -77,6 +77,15 @@ at::Tensor some_rows(const at::Tensor& rows, const std::vector<std::int64_t>& ch
   return rows.index_select(0, at::tensor(chosen, at::kLong));
 }
 
+at::Tensor source_rows(const Model& model, const InterchangePlan& plan, const Place& place,
+                       const std::vector<std::int64_t>& chosen) {
+  std::vector<Tokens> sources;
+  sources.reserve(chosen.size());
+  for (const std::int64_t pair : chosen)
+    sources.push_back(plan.pairs[static_cast<std::size_t>(pair)].source);
+  return rows_of(model, place, sources, [] {});
+}
+
 PlaceRows rows_at(const Model& model, const InterchangePlan& plan, const Place& place,
                   const std::function<void()>& stop) {
   std::vector<Tokens> bases, sources;

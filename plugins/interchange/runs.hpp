@@ -16,6 +16,9 @@ namespace lensbench::interchange {
 struct PlaceRows {
   at::Tensor base, source;
 };
+/// Rows of the sources of some pairs alone, [pair, width] float64.
+at::Tensor source_rows(const Model& model, const InterchangePlan& plan, const Place& place,
+                       const std::vector<std::int64_t>& chosen);
 /// \param stop  called before each batch; throws to stop
 PlaceRows rows_at(const Model& model, const InterchangePlan& plan, const Place& place,
                   const std::function<void()>& stop);

@@ -4,11 +4,9 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/dot.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <chrono>
 #include <lensbench/error.hpp>
 #include <limits>
 #include <string>
@@ -16,6 +14,7 @@
 #include <vector>
 
 #include "common/activation_rows.hpp"
+#include "common/kept_progress.hpp"
 #include "common/request_number.hpp"
 #include "cross_validation.hpp"
 #include "neurons.hpp"
@@ -23,7 +22,6 @@
 namespace lensbench::probing {
 namespace {
 
-constexpr const char* kState = "probe_fits";
 constexpr std::int64_t kPassBytes = std::int64_t{1} << 30;
 
 at::Tensor undefined_values(std::vector<std::int64_t> shape) {
@@ -62,7 +60,7 @@ std::int64_t request_number(const ProbePlan& plan) {
 }
 
 /// All tensors that survive an interruption, by name. Neurons come last and are not kept.
-std::vector<std::pair<const char*, at::Tensor*>> kept_tensors(Fits& fits) {
+KeptProgress::Tensors kept_tensors(Fits& fits) {
   return {{"scores", &fits.scores},
           {"shuffled_scores", &fits.shuffled_scores},
           {"type_scores", &fits.type_scores},
@@ -87,23 +85,28 @@ double against_means(const LinearProbe& probe, const at::Tensor& rows, const at:
 class Fitting {
  public:
   Fitting(Context& context, const ProbePlan& plan)
-      : context_(context), plan_(plan), fits_(empty_fits(plan)) {
-    if (const auto state = context.committed(kState)) take_up(*state);
-  }
+      : context_(context),
+        plan_(plan),
+        fits_(empty_fits(plan)),
+        progress_(context, "probe", "probe_fits", request_number(plan), fit_items(plan),
+                  kept_tensors(fits_)) {}
 
   Fits finish() {
-    if (done_ == 0) {
+    if (progress_.done() == 0) {
       if (plan_.controls("input")) fit_input();
-      finish_one();
+      progress_.finish_item();
     }
     const std::int64_t bytes = plan_.examples() * plan_.width * 4;
     const std::int64_t most =
         std::max<std::int64_t>(1, kPassBytes / std::max<std::int64_t>(1, bytes));
-    while (done_ <= plan_.n_points())
-      fit_pass(done_ - 1, std::min(most, plan_.n_points() - (done_ - 1)));
-    keep();
+    while (progress_.done() <= plan_.n_points()) {
+      const std::int64_t first = progress_.done() - 1;
+      fit_pass(first, std::min(most, plan_.n_points() - first));
+    }
+    progress_.keep();
     if (plan_.options.neurons) {
-      const NeuronScores neurons = measure_neurons(context_.model(), plan_, [&] { stop(); });
+      const NeuronScores neurons =
+          measure_neurons(context_.model(), plan_, [&] { progress_.stop_if_cancelled(); });
       fits_.neuron_auroc = neurons.auroc;
       fits_.neuron_effect = neurons.effect_size;
     }
@@ -122,11 +125,11 @@ class Fitting {
       names.push_back(plan_.points[static_cast<std::size_t>(i)].name);
     std::vector<at::Tensor> rows = read(names);
     for (std::int64_t i = 0; i < count; ++i) {
-      stop();
+      progress_.stop_if_cancelled();
       at::Tensor& own = rows[static_cast<std::size_t>(i)];
       fit_point(first + i, own.to(at::kDouble));
       own = at::Tensor();
-      finish_one();
+      progress_.finish_item();
     }
   }
 
@@ -150,49 +153,13 @@ class Fitting {
 
   std::vector<at::Tensor> read(const std::vector<std::string>& names) {
     return tracing::read_rows("probe", context_.model(), names, plan_.tokens, plan_.positions,
-                              [&] { stop(); });
-  }
-
-  void stop() {
-    if (!context_.cancelled()) return;
-    keep();
-    throw RunError("probe: the run was interrupted; it goes on with --resume");
-  }
-
-  void finish_one() {
-    context_.progress(++done_, fit_items(plan_));
-    const auto now = std::chrono::steady_clock::now();
-    if (now - kept_ < std::chrono::seconds(30)) return;
-    keep();
-    kept_ = now;
-  }
-
-  void keep() {
-    if (done_ == 0) return;
-    Dataset state;
-    for (const auto& [name, tensor] : kept_tensors(fits_)) {
-      std::vector<std::string> dims;
-      for (std::int64_t axis = 0; axis < tensor->dim(); ++axis)
-        dims.push_back(std::string(name) + "_" + std::to_string(axis));
-      state.add(name, dims, *tensor, "1", "as in Fits (NaN: not fitted)");
-    }
-    state.add("request", {}, at::scalar_tensor(request_number(plan_), at::kLong), "1",
-              "number of what is fitted");
-    state.add("done", {}, at::scalar_tensor(done_, at::kLong), "1", "finished items");
-    context_.commit(kState, state);
-  }
-
-  void take_up(const Dataset& state) {
-    if (state["request"].tensor.item<std::int64_t>() != request_number(plan_)) return;
-    for (const auto& [name, tensor] : kept_tensors(fits_)) *tensor = state[name].tensor.clone();
-    done_ = state["done"].tensor.item<std::int64_t>();
+                              [&] { progress_.stop_if_cancelled(); });
   }
 
   Context& context_;
   const ProbePlan& plan_;
   Fits fits_;
-  std::int64_t done_ = 0;  ///< 1 after the embedding, then one more for each point
-  std::chrono::steady_clock::time_point kept_ = std::chrono::steady_clock::now();
+  KeptProgress progress_;  ///< the embedding, then each point
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/json_line.hpp"
+#include "common/prompt_field.hpp"
 
 namespace lensbench::probing {
 namespace {
@@ -59,22 +60,12 @@ class ExampleLine {
     const auto text = object_.find("text"), ids = object_.find("ids");
     if ((text != object_.end()) == (ids != object_.end()))
       fail("expected exactly one of the fields text and ids");
-    if (ids != object_.end()) return of_ids(*ids);
+    if (ids != object_.end())
+      return tokens_from_ids(model_, tracing::ids_of_value(*ids, "ids", where_));
     if (!text->is_string()) fail("field text is not a text; put it between quotation marks");
     if (text->get_ref<const std::string&>().empty())
       fail("field text is empty; give at least one token");
     return to_tokens(model_, text->get_ref<const std::string&>());
-  }
-
-  Tokens of_ids(const json& value) const {
-    if (!value.is_array() || value.empty()) fail("field ids: expected a list of token ids");
-    std::vector<std::int64_t> ids;
-    ids.reserve(value.size());
-    for (const json& id : value) {
-      if (!id.is_number_integer()) fail("field ids: expected a list of token ids");
-      ids.push_back(id.get<std::int64_t>());
-    }
-    return tokens_from_ids(model_, ids);
   }
 
   /// A text, a whole number, or true or false, as text.

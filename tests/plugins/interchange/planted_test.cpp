@@ -127,7 +127,7 @@ TEST_F(FactExchanges, OfATrainedSubspaceBringTheAnswerAndDoNotFitArbitraryLabels
   // is 4.1.
   EXPECT_LT(value_at(found, "training_loss", {149, 0, 0}), 0.5);
   EXPECT_GT(value_at(found, "training_loss", {0, 0, 0}), 2);
-  // Tokens that are no answers have the logit 0, which is never the largest alone; a trained
+  // A token that is not an answer has the logit 0, which is never the largest alone; a trained
   // subspace must not do better with them than a random one.
   EXPECT_LE(value_at(found, "control_accuracy", {0, 0, 0, 0}),
             value_at(found, "control_accuracy", {0, 0, 0, 1}));
