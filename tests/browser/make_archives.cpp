@@ -1,6 +1,7 @@
 // usage: make_archives FOLDER [NAME...]
 // Writes made-up archives through the product's own writer, by which the page of `lensbench report`
 // and its limits are tested without a model. Without names: all but `huge` (a gigabyte).
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
