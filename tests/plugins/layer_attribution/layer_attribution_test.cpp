@@ -1,4 +1,5 @@
 // What must hold whatever the weights, and what is refused.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/corrcoef.h>
 #include <ATen/ops/stack.h>

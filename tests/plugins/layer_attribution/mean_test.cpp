@@ -1,5 +1,6 @@
 // Ablation of heads, and means over reference prompts. Expected values are brute force: a full
 // forward for each replaced activation, of means that are computed here in float64.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
