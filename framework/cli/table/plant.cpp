@@ -12,15 +12,17 @@ Command plant_command() {
       .description =
           R"(Builds a small transformer by hand, as an ordinary checkpoint (config.json, model.safetensors), with truth.json: what each head, MLP and neuron was built for, and its effects, computed in float64 by exact patching from the stored weights. Tools are graded on such models (docs/grading.md).
 
-  induction    A B ... A is followed by B: previous-token head, induction head, suppressor
-  fact         two MLPs store each subject's values, either is enough; heads move them
-  name_mover   the name that is not repeated: inhibition, name mover, silent backup
-  boolean      AND, OR or XOR of two bits, which a head each moves to an MLP
-  frac_prevs   share of x among the tokens so far, in five buckets
-  hist         how often the current token has occurred
-  dyck         whether brackets are balanced, open or broken
-  reverse      the tokens before | in reverse order
-  sort         the tokens before | in ascending order
+  induction        A B ... A is followed by B: previous-token head, induction head, suppressor
+  induction_llama  the same in a Llama: rotary positions, keys that heads share
+  fact             two MLPs store each subject's values, either is enough; heads move them
+  fact_llama       the same in a Llama: one head moves all values, a gated MLP chooses
+  name_mover       the name that is not repeated: inhibition, name mover, silent backup
+  boolean          AND, OR or XOR of two bits, which a head each moves to an MLP
+  frac_prevs       share of x among the tokens so far, in five buckets
+  hist             how often the current token has occurred
+  dyck             whether brackets are balanced, open or broken
+  reverse          the tokens before | in reverse order
+  sort             the tokens before | in ascending order
 
 All of them also have parts that look important and are not. The seed decides facts, prompts, the order of heads and neurons, basis and filler.
 

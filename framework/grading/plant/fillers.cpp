@@ -39,21 +39,27 @@ void fill_head(Head& head, const FillerSpaces& spaces, Philox& random) {
 }
 
 /// An MLP has many more neurons than a block has heads, so that each leaks less.
-Neuron filler_neuron(const FillerSpaces& spaces, Philox& random) {
+Neuron filler_neuron(const FillerSpaces& spaces, bool gated, Philox& random) {
   const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
   Neuron neuron{"filler", random_terms(random, spaces.tokens, length), random.normal(),
                 random_writes(random, spaces, 0.4, spaces.leak / 4)};
   const Terms places = random_terms(random, spaces.places, 1.0);
   neuron.in.insert(neuron.in.end(), places.begin(), places.end());
+  if (gated) neuron.factor = random_terms(random, spaces.tokens, length / 2);
   return neuron;
 }
 
 }  // namespace
 
+Head& look_at_itself(Head& head, const FillerSpaces& spaces) {
+  if (spaces.places.size > 0) return head.match(spaces.places, spaces.places, kSharp);
+  head.distance = {0, kSharp};
+  return head;
+}
+
 void add_loud_decoy(Wiring& wiring, std::int64_t layer, const FillerSpaces& spaces,
                     Philox& random) {
-  Head& head = wiring.head(layer, "decoy_norm");
-  head.match(spaces.places, spaces.places, kSharp);
+  Head& head = look_at_itself(wiring.head(layer, "decoy_norm"), spaces);
   head.move(any_token(spaces), random_terms(random, spaces.rest, 13.0));
   const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
   for (int i = 0; i < 2; ++i)
@@ -65,6 +71,7 @@ void add_attention_decoy(Wiring& wiring, std::int64_t layer, const Head& like,
   Head decoy;
   decoy.role = role;
   decoy.scores = like.scores;
+  decoy.distance = like.distance;
   const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
   for (int i = 0; i < 4; ++i)
     decoy.move(random_terms(random, spaces.tokens, length), random_terms(random, spaces.rest, 0.7));
@@ -75,15 +82,13 @@ void add_common_shift(Wiring& wiring, std::int64_t layer, const FillerSpaces& sp
   const Space shift = wiring.space(1);
   for (std::int64_t token = 0; token < wiring.vocab(); ++token)
     wiring.unembed(shift[0], token, 1.0);
-  wiring.head(layer, "common_shift")
-      .match(spaces.places, spaces.places, kSharp)
+  look_at_itself(wiring.head(layer, "common_shift"), spaces)
       .move(any_token(spaces), {{shift[0], 4.0}});
 }
 
 void add_suppressor(Wiring& wiring, std::int64_t layer, const FillerSpaces& spaces,
                     std::int64_t first_token) {
-  wiring.head(layer, "suppressor")
-      .match(spaces.places, spaces.places, kSharp)
+  look_at_itself(wiring.head(layer, "suppressor"), spaces)
       .want({{spaces.tokens[first_token]}}, kSink)
       .copy(spaces.out, spaces.out, -0.25);
 }
@@ -95,12 +100,13 @@ void add_bigrams(Wiring& wiring, const Space& tokens, Philox& random) {
 }
 
 void add_fillers(Wiring& wiring, const FillerSpaces& spaces, Philox& random) {
+  const bool gated = wiring.sizes.family == PlantedFamily::llama;
   for (std::int64_t layer = 0; layer < wiring.sizes.n_layers; ++layer) {
     Block& block = wiring.blocks[static_cast<std::size_t>(layer)];
     while (static_cast<std::int64_t>(block.heads.size()) < wiring.sizes.n_heads)
       fill_head(wiring.head(layer, "filler"), spaces, random);
     while (static_cast<std::int64_t>(block.neurons.size()) < wiring.sizes.d_mlp)
-      wiring.neuron(layer, filler_neuron(spaces, random));
+      wiring.neuron(layer, filler_neuron(spaces, gated, random));
   }
 }
 

@@ -6,11 +6,14 @@ namespace lensbench::grading {
 
 /// Where components without a part in the mechanism read and write.
 struct FillerSpaces {
-  Space tokens, places;  ///< read
+  Space tokens, places;  ///< read; places are empty where positions are rotary
   Space rest;            ///< written; nothing reads it
   Space out;             ///< what the logits read, which fillers leak into
   double leak = 0;
 };
+
+/// Lets a head attend to its own position: by places, or by distance where there are none.
+Head& look_at_itself(Head& head, const FillerSpaces& spaces);
 
 /// Writes ten times as much as a head of the mechanism into dimensions that nothing reads.
 void add_loud_decoy(Wiring& wiring, std::int64_t layer, const FillerSpaces& spaces, Philox& random);

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "grading/plant/fillers.hpp"
-#include "grading/plant/plan.hpp"
+#include "grading/plant/inductions.hpp"
 
 // A B … C D … A is followed by B: a head writes the token before each position, and another looks
 // for the position after an earlier A (Olsson et al., arXiv:2209.11895).
@@ -10,7 +10,7 @@
 namespace lensbench::grading {
 namespace {
 
-constexpr std::int64_t kLetterTokens = 16, kInductionPositions = 12;
+constexpr std::int64_t kLetterTokens = 16;
 constexpr std::int64_t kInductionLength = 11, kInductionAsked = 10;
 
 std::vector<std::string> letters() {
@@ -60,29 +60,38 @@ PlannedTask induction_task(bool swap_keys, std::vector<PromptPair> prompts) {
   return task;
 }
 
+/// By places, or by distance where positions are rotary.
+Head& look_at_previous(Head& head, const Space& places) {
+  if (places.size > 0)
+    return head.match({places[1], places.size - 1}, {places[0], places.size - 1}, kSharp);
+  head.distance = {1, kSharp};
+  return head;
+}
+
 }  // namespace
 
 Plan plan_induction(const PlanRequest& request, Philox& random) {
-  Wiring w(
+  return plan_inductions(
       {.n_layers = 3, .n_heads = 4, .d_head = 18, .d_mlp = 8, .n_positions = kInductionPositions},
-      letters());
+      request, random);
+}
+
+Plan plan_inductions(const WiringSizes& sizes, const PlanRequest& request, Philox& random) {
+  Wiring w(sizes, letters());
   FillerSpaces spaces;
   const Space tokens = spaces.tokens = w.space(kLetterTokens), previous = w.space(kLetterTokens);
-  const Space places = spaces.places = w.space(kInductionPositions),
-              out = spaces.out = w.space(kLetterTokens);
+  if (sizes.family == PlantedFamily::gpt2) spaces.places = w.space(kInductionPositions);
+  const Space out = spaces.out = w.space(kLetterTokens);
   spaces.leak = request.leak;
   for (std::int64_t token = 0; token < kLetterTokens; ++token) {
     w.embed(token, tokens[token]);
     w.unembed(out[token], token, 8.0);
   }
-  for (std::int64_t position = 0; position < kInductionPositions; ++position)
-    w.place(position, places[position]);
+  for (std::int64_t position = 0; position < spaces.places.size; ++position)
+    w.place(position, spaces.places[position]);
   add_bigrams(w, tokens, random);
 
-  const Space later{places[1], kInductionPositions - 1},
-      earlier{places[0], kInductionPositions - 1};
-  w.head(0, "previous_token")
-      .match(later, earlier, kSharp)
+  look_at_previous(w.head(0, "previous_token"), spaces.places)
       .copy({tokens[1], kLetterTokens - 1}, {previous[1], kLetterTokens - 1});
   Head& induction = w.head(1, "induction")
                         .match(tokens, previous, kSharp)

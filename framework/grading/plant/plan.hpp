@@ -48,8 +48,10 @@ std::vector<PromptPair> draw_prompts(std::int64_t count, Philox& random,
                                      const std::function<PromptPair(Philox&)>& draw);
 
 Plan plan_induction(const PlanRequest& request, Philox& random);
+Plan plan_induction_llama(const PlanRequest& request, Philox& random);
 Plan plan_name_mover(const PlanRequest& request, Philox& random);
 Plan plan_fact(const PlanRequest& request, Philox& random);
+Plan plan_fact_llama(const PlanRequest& request, Philox& random);
 Plan plan_boolean(const PlanRequest& request, Philox& random);
 Plan plan_frac_prevs(const PlanRequest& request, Philox& random);
 Plan plan_hist(const PlanRequest& request, Philox& random);

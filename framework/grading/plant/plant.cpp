@@ -29,8 +29,12 @@ const std::vector<PlantedKind>& kinds() {
   static const std::vector<PlantedKind> all = {
       {{"induction", "A B … A is followed by B: previous-token head, induction head, suppressor"},
        plan_induction},
+      {{"induction_llama", "the same in a Llama: rotary positions, keys that heads share"},
+       plan_induction_llama},
       {{"fact", "two MLPs store each subject's values, either is enough; heads move them"},
        plan_fact},
+      {{"fact_llama", "the same in a Llama: one head moves all values, a gated MLP chooses"},
+       plan_fact_llama},
       {{"name_mover", "the name that is not repeated: inhibition, name mover, silent backup"},
        plan_name_mover},
       {{"boolean", "AND, OR or XOR of two bits: a head moves each, an MLP computes the answer"},

@@ -8,8 +8,6 @@
 namespace lensbench::grading {
 namespace {
 
-// Dimensions of the norm: one that balances every write, two that carry the scale.
-constexpr std::int64_t kNormDimensions = 3;
 // Beyond this distance from 0, GELU is the identity or 0 to rounding.
 constexpr double kSaturated = 6.0;
 
@@ -54,8 +52,14 @@ Wiring::Wiring(const WiringSizes& all, std::vector<std::string> texts)
   while (vocabulary.size() < 12) vocabulary.push_back("unused" + std::to_string(vocabulary.size()));
 }
 
+/// A norm with a mean has one dimension that balances every write, and two that carry the scale;
+/// one without a mean has one that carries it.
+std::int64_t Wiring::norm_dimensions() const {
+  return sizes.family == PlantedFamily::llama ? 1 : 3;
+}
+
 Space Wiring::space(std::int64_t size) {
-  if (used + size + kNormDimensions > d_model())
+  if (used + size + norm_dimensions() > d_model())
     throw UsageError("planted model: the stream of " + std::to_string(d_model()) +
                      " dimensions is too narrow for its variables");
   used += size;
@@ -63,7 +67,7 @@ Space Wiring::space(std::int64_t size) {
 }
 
 Space Wiring::take_rest() {
-  return space(d_model() - kNormDimensions - used);
+  return space(d_model() - norm_dimensions() - used);
 }
 
 void Wiring::embed(std::int64_t token, std::int64_t dimension, double weight) {
@@ -89,11 +93,12 @@ void Wiring::neuron(std::int64_t layer, Neuron neuron) {
 }
 
 void Wiring::step(std::int64_t layer, const std::string& role, const Terms& sum, double below,
-                  double above, const Terms& out) {
+                  double above, const Terms& out, const Terms& factor) {
   // The ramp has the middle third of the interval: both ends are saturated for both neurons.
   const double third = (above - below) / 3, slope = kSaturated / third;
   for (const bool end : {false, true}) {
-    Neuron ramp{role, sum, -slope * (below + (end ? 2 : 1) * third), out};
+    Neuron ramp{role, sum, -slope * (below + (end ? 2 : 1) * third), out, factor};
+    if (!factor.empty()) ramp.factor_bias = 0;
     for (Term& term : ramp.in) term.weight *= slope;
     for (Term& term : ramp.out) term.weight *= (end ? -1 : 1) / kSaturated;
     neuron(layer, std::move(ramp));

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <lensbench/random.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,9 +35,15 @@ struct Head {
   struct Move {
     Terms from, to;
   };
+  /// Attention by distance alone: to the position that is so many before.
+  struct Distance {
+    std::int64_t positions = 0;
+    double height = 0;  ///< at least, above the score of any other position
+  };
   std::string role;
   std::vector<Score> scores;
   std::vector<Move> moves;
+  std::optional<Distance> distance = {};  ///< of families with rotary positions only
 
   /// Queries and keys match where both have the same dimension of two spaces, one channel each.
   Head& match(const Space& query, const Space& key, double height);
@@ -50,12 +57,15 @@ struct Head {
   Head& move(const Terms& from, const Terms& to);
 };
 
-/// A neuron reads a sum, and writes terms times GELU of it.
+/// A neuron reads a sum, and writes terms times GELU of it. In a gated MLP that is multiplied by
+/// another sum.
 struct Neuron {
   std::string role;
   Terms in;
   double bias = 0;
   Terms out;
+  Terms factor = {};
+  double factor_bias = 1.0;
 };
 
 /// A block before its heads and neurons have an order.
@@ -71,9 +81,16 @@ struct Written {
   double weight = 0;
 };
 
-/// Sizes of a planted model. The width of the stream is n_heads * d_head.
+/// Family of a planted checkpoint.
+enum class PlantedFamily { gpt2, llama };
+
+/// Sizes of a planted model.
 struct WiringSizes {
   std::int64_t n_layers = 1, n_heads = 2, d_head = 24, d_mlp = 8, n_positions = 12;
+  PlantedFamily family = PlantedFamily::gpt2;
+  std::int64_t width = 0;  ///< of the stream; 0: n_heads * d_head
+  /// Heads of a Llama in the order in which they were added share keys and values in pairs.
+  std::int64_t heads_per_key = 2;
 };
 
 /// A transformer in logical dimensions, in which every number is chosen by hand: no norm, no basis.
@@ -93,23 +110,28 @@ class Wiring {
   Head& head(std::int64_t layer, std::string role);
   void neuron(std::int64_t layer, Neuron neuron);
   /// Adds the step from 0 to 1 between two values of a sum, exact for sums that are not between
-  /// them and at most `sharp` times their distance away from the middle: two neurons.
+  /// them: two neurons. In a gated MLP the step may be multiplied by another sum.
   void step(std::int64_t layer, const std::string& role, const Terms& sum, double below,
-            double above, const Terms& out);
+            double above, const Terms& out, const Terms& factor = {});
   /// Adds what is written where a sum is 1 rather than 0: one neuron.
   void gate(std::int64_t layer, const std::string& role, const Terms& sum, double offset,
             const Terms& out);
   /// The MLP of a block writes these terms at every position.
   void add_constant(std::int64_t layer, const Terms& terms);
 
-  std::int64_t d_model() const { return sizes.n_heads * sizes.d_head; }
+  std::int64_t d_model() const {
+    return sizes.width > 0 ? sizes.width : sizes.n_heads * sizes.d_head;
+  }
   std::int64_t vocab() const { return static_cast<std::int64_t>(vocabulary.size()); }
 
   WiringSizes sizes;
   std::vector<std::string> vocabulary;
   std::vector<Written> embedding, places, unembedding;
   std::vector<Block> blocks;
-  std::int64_t used = 0;  ///< dimensions taken; three are kept for the norm
+  std::int64_t used = 0;  ///< dimensions taken; the last ones are kept for the norm
+
+ private:
+  std::int64_t norm_dimensions() const;
 };
 
 /// Height of a score that decides, of the sink on the first token, which holds nothing.

@@ -7,17 +7,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <lensbench/error.hpp>
 #include <lensbench/model.hpp>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "checkpoint/checkpoint.hpp"
+#include "framework/grading/planted.hpp"
 #include "grading/check/check_planted.hpp"
 #include "grading/truth/component_name.hpp"
 #include "grading/truth/truth_file.hpp"
@@ -31,33 +29,13 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using testing::Planted;
 using testing::rows_of;
 using testing::TempDir;
 
 // Where three keys are attended equally, an error of 1e-3 in a score of 24, which float32 has after
 // activations of up to 1000, is one of 2.7e-3 in the difference of two logits of 8 / 3.
 constexpr double kFloat32 = 3e-3;
-
-struct Planted {
-  TempDir folder;
-  Truth truth;
-  std::shared_ptr<const Model> model;
-
-  explicit Planted(const std::string& kind, Gauge gauge = Gauge::aligned, std::int64_t seed = 1) {
-    PlantRequest request;
-    request.kind = kind;
-    request.gauge = gauge;
-    request.seed = seed;
-    request.prompts = 6;
-    request.edges = false;
-    truth = plant(request, folder.path());
-    model = Model::open(folder.path().string());
-  }
-
-  CheckedTruth check() const {
-    return check_planted(read_truth(folder.path()), read_exact_model(Checkpoint(folder.path())));
-  }
-};
 
 at::Tensor ids_of(const Task& task, bool corrupted) {
   std::vector<std::vector<std::int64_t>> rows;
@@ -165,8 +143,9 @@ TEST_P(EveryPlanted, PassesItsOwnCheck) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryPlanted,
-                         ::testing::Values("induction", "fact", "name_mover", "boolean",
-                                           "frac_prevs", "hist", "dyck", "reverse", "sort"),
+                         ::testing::Values("induction", "induction_llama", "fact", "fact_llama",
+                                           "name_mover", "boolean", "frac_prevs", "hist", "dyck",
+                                           "reverse", "sort"),
                          [](const auto& kind) { return kind.param; });
 
 TEST(Plant, GivesOtherModelsForOtherSeeds) {
@@ -174,46 +153,6 @@ TEST(Plant, GivesOtherModelsForOtherSeeds) {
       second("hist", Gauge::aligned, 2);
   EXPECT_EQ(to_json(first.truth).dump(), to_json(again.truth).dump());
   EXPECT_NE(first.truth.tasks[0].prompts[0].ids, second.truth.tasks[0].prompts[0].ids);
-}
-
-/// Share of the gap, mean over prompts, that a component with a role has.
-double share_of(const Truth& truth, const Task& task, const std::string& role,
-                const std::string& effect) {
-  for (const Role& component : truth.components) {
-    if (component.kind != "head" || component.role != role) continue;
-    const auto& names = task.effects->components;
-    const auto at = std::find(names.begin(), names.end(), component.name) - names.begin();
-    const auto& values = task.effects->values.at(effect)[static_cast<std::size_t>(at)];
-    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size()) /
-           gap_of(task);
-  }
-  ADD_FAILURE() << "no head is " << role;
-  return 0;
-}
-
-// By hand: with both bits 1, corrupted to 0, AND is lost with either bit and comes back with both
-// alone; OR stays with either and comes back with either. XOR follows each bit that changed: all of
-// it on the prompts whose x did, and nothing on the others.
-TEST(Boolean, HasTheEffectsOfItsFunctions) {
-  const Planted planted("boolean");
-  const double leak = 1e-4;  // attention of e^-12 on other tokens, and rounding of five digits
-  for (const char* bit : {"bit_x", "bit_y"}) {
-    const Truth& truth = planted.truth;
-    EXPECT_NEAR(share_of(truth, truth.tasks[0], bit, "total"), 1, leak) << "and";
-    EXPECT_NEAR(share_of(truth, truth.tasks[0], bit, "restore"), 0, leak) << "and";
-    EXPECT_NEAR(share_of(truth, truth.tasks[1], bit, "total"), 0, leak) << "or";
-    EXPECT_NEAR(share_of(truth, truth.tasks[1], bit, "restore"), 1, leak) << "or";
-    const Task& exclusive = truth.tasks[2];
-    double changed = 0;
-    for (const PromptPair& prompt : exclusive.prompts) {
-      const auto at =
-          static_cast<std::size_t>(prompt.sources.at(bit == std::string("bit_x") ? "x" : "y"));
-      changed += prompt.ids[at] != prompt.corrupted_ids[at] ? 1 : 0;
-    }
-    changed /= static_cast<double>(exclusive.prompts.size());
-    // Prompts have nearly the same gap: the bigrams of the last token alone differ between answers.
-    EXPECT_NEAR(share_of(truth, exclusive, bit, "total"), changed, 0.05) << "xor";
-  }
 }
 
 TEST(Plant, NamesTheNearestKind) {

@@ -1,0 +1,86 @@
+// What follows by hand from the mechanism of a kind, against what exact patching measures.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include "framework/grading/planted.hpp"
+
+namespace lensbench::grading {
+namespace {
+
+using testing::Planted;
+
+// By hand: with both bits 1, corrupted to 0, AND is lost with either bit and comes back with both
+// alone; OR stays with either and comes back with either. XOR follows each bit that changed: all of
+// it on the prompts whose x did, and nothing on the others.
+TEST(Boolean, HasTheEffectsOfItsFunctions) {
+  const Planted planted("boolean");
+  const double leak = 1e-4;  // attention of e^-12 on other tokens, and rounding of five digits
+  for (const char* bit : {"bit_x", "bit_y"}) {
+    const auto& tasks = planted.truth.tasks;
+    EXPECT_NEAR(planted.share_of(tasks[0], bit, "total"), 1, leak) << "and";
+    EXPECT_NEAR(planted.share_of(tasks[0], bit, "restore"), 0, leak) << "and";
+    EXPECT_NEAR(planted.share_of(tasks[1], bit, "total"), 0, leak) << "or";
+    EXPECT_NEAR(planted.share_of(tasks[1], bit, "restore"), 1, leak) << "or";
+    const Task& exclusive = tasks[2];
+    double changed = 0;
+    for (const PromptPair& prompt : exclusive.prompts) {
+      const auto at =
+          static_cast<std::size_t>(prompt.sources.at(bit == std::string("bit_x") ? "x" : "y"));
+      changed += prompt.ids[at] != prompt.corrupted_ids[at] ? 1 : 0;
+    }
+    changed /= static_cast<double>(exclusive.prompts.size());
+    // Prompts have nearly the same gap: the bigrams of the last token alone differ between answers.
+    EXPECT_NEAR(planted.share_of(exclusive, bit, "total"), changed, 0.05) << "xor";
+  }
+}
+
+// By hand: with one store exchanged, both values are moved, and the answer is as likely as the
+// foil: half of the gap. Silencing one loses nothing; the MLP of the other one guesses, too.
+TEST(FactLlama, StoresEveryValueTwice) {
+  const Planted planted("fact_llama");
+  const Task& task = planted.truth.tasks[0];
+  ASSERT_EQ(task.name, "subject_swap");
+  for (const char* store : {"store_a", "store_b"})
+    EXPECT_NEAR(planted.share_of(task, store, "total"), 0.5, 0.05) << store;
+  EXPECT_NEAR(planted.share_of(task, "store_b", "zero"), 0, 1e-3);
+}
+
+// By hand: the head moves the values of both relations, whichever is asked; the gated MLP chooses.
+TEST(FactLlama, ChoosesInTheGatedMlpAndNotInTheHead) {
+  const Planted planted("fact_llama");
+  const Task &subject = planted.truth.tasks[0], &relation = planted.truth.tasks[1];
+  ASSERT_EQ(relation.name, "relation_swap");
+  EXPECT_NEAR(planted.share_of(subject, "mover", "total"), 1, 0.01);
+  EXPECT_NEAR(planted.share_of(relation, "mover", "total"), 0, 1e-3);
+  // The guesses for both relations may be right, of which nine tenths then stay.
+  EXPECT_GT(planted.share_of(relation, "or_gate", "total"), 0.1);
+}
+
+// By hand: without the token before each position nothing is found, and the head itself does not
+// write into the logits (Olsson et al., arXiv:2209.11895).
+TEST(InductionLlama, FindsTheAnswerThroughThePreviousTokenHead) {
+  const Planted planted("induction_llama");
+  const Task& task = planted.truth.tasks[0];
+  ASSERT_EQ(task.name, "key_swap");
+  EXPECT_NEAR(planted.share_of(task, "previous_token", "total"), 1, 0.01);
+  EXPECT_NEAR(planted.share_of(task, "previous_token", "direct"), 0, 0.01);
+}
+
+// By hand: other keys are at least 24 lower, the first token, which holds nothing, 12.
+TEST(InductionLlama, AttendsByRotaryAnglesAndByContent) {
+  const Planted planted("induction_llama");
+  ASSERT_EQ(planted.truth.tasks[0].attention.size(), 3u);
+  for (const AttendedKey& key : planted.truth.tasks[0].attention)
+    for (const double mass : key.mass) EXPECT_GT(mass, 1 - 2 * std::exp(-12.0)) << key.head;
+}
+
+TEST(InductionLlama, SharesKeysAndValuesBetweenHeads) {
+  const AttentionSpec heads = Planted("induction_llama").model->spec().attention;
+  EXPECT_EQ(heads.n_heads, 4);
+  EXPECT_EQ(heads.n_key_value_heads, 2);
+}
+
+}  // namespace
+}  // namespace lensbench::grading
