@@ -99,7 +99,7 @@ class ExactForward {
     if (run) record_heads(weights, pattern, mixed, *run);
     const at::Tensor out =
         at::matmul(mixed.reshape({x.size(0), x.size(1), -1}), weights.output.flatten(0, 1));
-    return x + add_bias(out, weights.output_bias);
+    return (model_.adds_to_norm() ? normal : x) + add_bias(out, weights.output_bias);
   }
 
   /// The stream after the MLP, of the stream after attention.
@@ -117,7 +117,7 @@ class ExactForward {
       run->neurons.push_back(active);
       run->mlps.push_back(out);
     }
-    return x + out;
+    return (model_.adds_to_norm() ? normal : x) + out;
   }
 
   at::Tensor logits(const at::Tensor& x, const at::Tensor& positions) const {
@@ -157,8 +157,9 @@ class ExactForward {
     double scale = attention.scale;
     if (!attention.layer_scale.empty())
       scale *= attention.layer_scale[static_cast<std::size_t>(layer)];
-    const at::Tensor later = at::ones({q.size(1), q.size(1)}, at::kBool).triu(1);
     const at::Tensor scores = at::matmul(q.transpose(1, 2), k.permute({0, 2, 3, 1})) * scale;
+    if (!attention.causal) return scores.softmax(-1);
+    const at::Tensor later = at::ones({q.size(1), q.size(1)}, at::kBool).triu(1);
     return scores.masked_fill(later, -std::numeric_limits<double>::infinity()).softmax(-1);
   }
 
@@ -219,7 +220,21 @@ at::Tensor logits_from(const ExactModel& model, const Start& start, const at::Te
 }
 
 at::Tensor read_out(const ExactModel& model, const at::Tensor& stream) {
-  return at::matmul(norm(model.spec.norm, stream, model.gain, model.bias), model.unembedding);
+  return read_out_at(model, model.spec.n_layers, stream);
+}
+
+at::Tensor read_out_at(const ExactModel& model, std::int64_t layer, const at::Tensor& stream) {
+  const NormSpec& spec = model.spec.norm;
+  const bool own = model.adds_to_norm() && layer < model.spec.n_layers;
+  const ExactBlock* block = own ? &model.blocks[static_cast<std::size_t>(layer)] : nullptr;
+  at::Tensor normal =
+      norm(spec, stream, own ? block->gain1 : model.gain, own ? block->bias1 : model.bias);
+  if (const ExactHead& head = model.head; head.dense.defined())
+    normal = norm(spec,
+                  activate(model.spec.head_activation,
+                           add_bias(at::matmul(normal, head.dense), head.dense_bias)),
+                  head.gain, head.bias);
+  return add_bias(at::matmul(normal, model.unembedding), model.unembedding_bias);
 }
 
 at::Tensor frozen_norm(const ExactModel& model, const at::Tensor& stream, const at::Tensor& write) {

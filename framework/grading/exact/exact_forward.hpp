@@ -51,8 +51,13 @@ at::Tensor logits_from(const ExactModel& model, const Start& start, const at::Te
                        const at::Tensor& positions, const Reader& reader = {},
                        const at::Tensor& difference = {});
 
-/// Logits [prompt, vocab] of a stream [prompt, d_model] by the final norm and the unembedding.
+/// Logits [prompt, vocab] of the stream [prompt, d_model] at the end by the final norm and the
+/// unembedding.
 at::Tensor read_out(const ExactModel& model, const at::Tensor& stream);
+
+/// The same of the stream before a block (n_layers: at the end). BERT's head reads what the norm of
+/// the block gives, since that is what is called the stream there.
+at::Tensor read_out_at(const ExactModel& model, std::int64_t layer, const at::Tensor& stream);
 
 /// Part of the final norm that is linear once its scale is fixed: what `write` [prompt, d_model]
 /// contributes to the normalised stream [prompt, d_model] of a run.

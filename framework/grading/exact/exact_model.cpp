@@ -32,6 +32,10 @@ class ExactTaker {
     return exact;
   }
 
+  bool has(const std::string& name) const {
+    return checkpoint_.has(name) || checkpoint_.has(prefix_ + name);
+  }
+
   /// A matrix stored [out, in], as [in, out].
   at::Tensor take_linear(const std::string& name, std::int64_t in, std::int64_t out) const {
     return take(name, {out, in}).t().contiguous();
@@ -133,6 +137,63 @@ ExactModel llama(const Checkpoint& checkpoint, const TransformerSpec& spec) {
   return model;
 }
 
+ExactBlock bert_block(const TransformerSpec& spec, const ExactTaker& taker, std::int64_t layer) {
+  const std::string h = "encoder.layer." + std::to_string(layer) + ".";
+  const std::string self = h + "attention.self.", after = h + "attention.output.";
+  const std::int64_t d = spec.d_model, d_mlp = spec.mlp.d_mlp;
+  const std::string norm = layer == 0 ? std::string("embeddings.")
+                                      : "encoder.layer." + std::to_string(layer - 1) + ".output.";
+  ExactBlock block;
+  block.gain1 = taker.take(norm + "LayerNorm.weight", {d});
+  block.bias1 = taker.take(norm + "LayerNorm.bias", {d});
+  block.query = taker.take_linear(self + "query.weight", d, d);
+  block.key = taker.take_linear(self + "key.weight", d, d);
+  block.value = taker.take_linear(self + "value.weight", d, d);
+  block.query_bias = taker.take(self + "query.bias", {d});
+  block.key_bias = taker.take(self + "key.bias", {d});
+  block.value_bias = taker.take(self + "value.bias", {d});
+  block.output = taker.take_linear(after + "dense.weight", d, d)
+                     .view({spec.attention.n_heads, spec.attention.d_head, d});
+  block.output_bias = taker.take(after + "dense.bias", {d});
+  block.gain2 = taker.take(after + "LayerNorm.weight", {d});
+  block.bias2 = taker.take(after + "LayerNorm.bias", {d});
+  block.in = taker.take_linear(h + "intermediate.dense.weight", d, d_mlp);
+  block.in_bias = taker.take(h + "intermediate.dense.bias", {d_mlp});
+  block.out = taker.take_linear(h + "output.dense.weight", d_mlp, d);
+  block.out_bias = taker.take(h + "output.dense.bias", {d});
+  return block;
+}
+
+/// All tokens are of the first type, which is a part of their positions here.
+ExactModel bert(const Checkpoint& checkpoint, const TransformerSpec& spec) {
+  if (spec.n_layers < 1)
+    throw InputError(checkpoint.config_path().string() +
+                     ": the truth of an encoder is computed from one block on");
+  const ExactTaker taker(checkpoint, "bert.");
+  const std::int64_t d = spec.d_model;
+  const std::string h = "cls.predictions.";
+  ExactModel model;
+  model.spec = spec;
+  model.embedding = taker.take("embeddings.word_embeddings.weight", {spec.vocab_size, d});
+  model.positions = taker.take("embeddings.position_embeddings.weight", {spec.max_positions, d}) +
+                    taker.take("embeddings.token_type_embeddings.weight", {spec.token_types, d})[0];
+  for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
+    model.blocks.push_back(bert_block(spec, taker, layer));
+  const std::string last = "encoder.layer." + std::to_string(spec.n_layers - 1) + ".output.";
+  model.gain = taker.take(last + "LayerNorm.weight", {d});
+  model.bias = taker.take(last + "LayerNorm.bias", {d});
+  model.head.dense = taker.take_linear(h + "transform.dense.weight", d, d);
+  model.head.dense_bias = taker.take(h + "transform.dense.bias", {d});
+  model.head.gain = taker.take(h + "transform.LayerNorm.weight", {d});
+  model.head.bias = taker.take(h + "transform.LayerNorm.bias", {d});
+  model.unembedding = spec.tied_unembedding
+                          ? model.embedding.t().contiguous()
+                          : taker.take_linear(h + "decoder.weight", d, spec.vocab_size);
+  const bool own_bias = !spec.tied_unembedding && taker.has(h + "decoder.bias");
+  model.unembedding_bias = taker.take(h + (own_bias ? "decoder.bias" : "bias"), {spec.vocab_size});
+  return model;
+}
+
 }  // namespace
 
 ExactModel read_exact_model(const Checkpoint& checkpoint) {
@@ -141,8 +202,9 @@ ExactModel read_exact_model(const Checkpoint& checkpoint) {
   const TransformerSpec spec = family.read_spec(config);
   if (family.model_type == "gpt2") return gpt2(checkpoint, spec);
   if (family.model_type == "llama") return llama(checkpoint, spec);
+  if (family.model_type == "bert") return bert(checkpoint, spec);
   throw InputError(checkpoint.config_path().string() + ": model_type \"" + spec.family +
-                   "\": the truth of a planted model is computed for gpt2 and llama only");
+                   "\": the truth of a planted model is computed for gpt2, llama and bert only");
 }
 
 }  // namespace lensbench::grading

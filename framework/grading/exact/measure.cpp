@@ -88,8 +88,11 @@ EffectTruth measure_effects(const ExactTask& task, const std::vector<std::string
     const ComponentPlace place = place_of(name);
     const at::Tensor clean = output_of(task.clean, place);
     const at::Tensor corrupted = output_of(task.corrupted, place);
-    add("direct", direct(task, clean, corrupted));
-    add("dla", attribution(task, clean));
+    // Norms after the additions lie between an output and the last stream.
+    if (!task.model.adds_to_norm()) {
+      add("direct", direct(task, clean, corrupted));
+      add("dla", attribution(task, clean));
+    }
     const Start start = start_after(place);
     const at::Tensor mean = clean.mean(at::IntArrayRef{0, 1}, true).expand_as(clean);
     const at::Tensor of_prompt = clean.mean(at::IntArrayRef{1}, true).expand_as(clean);
@@ -122,8 +125,9 @@ NeuronEffects measure_neurons(const ExactTask& task, std::int64_t layer) {
 
 ReadoutTruth measure_readout(const ExactTask& task) {
   ReadoutTruth readout;
+  std::int64_t layer = 0;
   for (const at::Tensor& stream : task.clean.streams) {
-    const at::Tensor logits = read_out(task.model, rows_at(stream, task.positions));
+    const at::Tensor logits = read_out_at(task.model, layer++, rows_at(stream, task.positions));
     readout.probability.push_back(to_numbers(rows_at(logits.softmax(-1), task.answers)));
     readout.rank.push_back(to_integers(rank_of(task, logits)));
     readout.rank_ties.push_back(to_integers(ties_of(task, logits)));

@@ -18,6 +18,7 @@ namespace lensbench::grading {
 /// - `zero`     m(clean) - m(clean with the output 0)
 /// - `mean`     the same with its mean over prompts and positions
 /// - `mean_of_prompt` the same with its mean over the positions of the same prompt
+/// `direct` and `dla` are not defined in BERT, whose norms come after the additions.
 EffectTruth measure_effects(const ExactTask& task, const std::vector<std::string>& components);
 
 /// `total` and `restore` of every neuron of an MLP.

@@ -4,6 +4,8 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/stack.h>
 
+#include <lensbench/error.hpp>
+
 namespace lensbench::grading {
 namespace {
 
@@ -70,6 +72,9 @@ class EdgeWalk {
 }  // namespace
 
 std::vector<EdgeEffect> measure_edges(const ExactTask& task) {
+  if (task.model.adds_to_norm())
+    throw InputError("the field edges is not defined for " + task.model.spec.family +
+                     ", which normalises sums; leave it out");
   return EdgeWalk(task).run();
 }
 

@@ -237,6 +237,10 @@ HeadNames write_turned(const std::filesystem::path& from, const std::filesystem:
                        std::uint64_t seed) {
   const Checkpoint checkpoint(from);
   const ExactModel model = read_exact_model(checkpoint);
+  if (model.adds_to_norm())
+    throw InputError(checkpoint.config_path().string() + ": control gauge: " + model.spec.family +
+                     " has norms after the additions, whose gains fix the basis of the stream; "
+                     "leave the control out");
   Turning turning(model, seed);
   write_safetensors(to / "model.safetensors", turning.run(), {{"format", "pt"}});
   nlohmann::json config = checkpoint.config();

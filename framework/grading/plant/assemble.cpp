@@ -156,6 +156,8 @@ class Assembly {
 Assembled assemble(Wiring wiring, Gauge gauge, Philox& random) {
   if (wiring.sizes.family == PlantedFamily::llama)
     return assemble_llama(std::move(wiring), gauge, random);
+  if (wiring.sizes.family == PlantedFamily::bert)
+    return assemble_bert(std::move(wiring), gauge, random);
   return Assembly(std::move(wiring), gauge, random).run();
 }
 

@@ -52,4 +52,8 @@ void order_components(std::vector<Role>& components);
 /// biases. The stream holds a large constant in one dimension, which stands for the constant 1 too.
 Assembled assemble_llama(Wiring wiring, Gauge gauge, Philox& random);
 
+/// The same for a BERT, whose norms follow the additions: they let the stream as it is but for
+/// their biases, which add up and are taken off where the stream is read.
+Assembled assemble_bert(Wiring wiring, Gauge gauge, Philox& random);
+
 }  // namespace lensbench::grading

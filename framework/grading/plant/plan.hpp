@@ -53,6 +53,7 @@ Plan plan_name_mover(const PlanRequest& request, Philox& random);
 Plan plan_fact(const PlanRequest& request, Philox& random);
 Plan plan_fact_llama(const PlanRequest& request, Philox& random);
 Plan plan_boolean(const PlanRequest& request, Philox& random);
+Plan plan_mirror_bert(const PlanRequest& request, Philox& random);
 Plan plan_frac_prevs(const PlanRequest& request, Philox& random);
 Plan plan_hist(const PlanRequest& request, Philox& random);
 Plan plan_dyck(const PlanRequest& request, Philox& random);

@@ -39,6 +39,8 @@ const std::vector<PlantedKind>& kinds() {
        plan_name_mover},
       {{"boolean", "AND, OR or XOR of two bits: a head moves each, an MLP computes the answer"},
        plan_boolean},
+      {{"mirror_bert", "a masked letter of a mirrored word, in an encoder that looks both ways"},
+       plan_mirror_bert},
       {{"frac_prevs", "share of x among the tokens so far, in five buckets"}, plan_frac_prevs},
       {{"hist", "how often the current token has occurred"}, plan_hist},
       {{"dyck", "whether brackets are balanced, open or broken"}, plan_dyck},

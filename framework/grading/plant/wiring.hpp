@@ -82,7 +82,7 @@ struct Written {
 };
 
 /// Family of a planted checkpoint.
-enum class PlantedFamily { gpt2, llama };
+enum class PlantedFamily { gpt2, llama, bert };
 
 /// Sizes of a planted model.
 struct WiringSizes {

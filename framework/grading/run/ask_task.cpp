@@ -65,7 +65,9 @@ OpenModel open_model(const GradeRequest& request, const GradedModel& graded,
   OpenModel model;
   model.planted = Model::open(graded.folder.string());
   if (request.controls.shuffled) model.shuffled = shuffled_model(model.planted, request.seed);
-  if (!request.controls.gauge) return model;
+  // Norms after the additions leave no other basis that has the same gains.
+  if (!request.controls.gauge || model.planted->spec().norm_placement == NormPlacement::after_add)
+    return model;
   std::filesystem::create_directory(scratch);
   model.turned_heads = write_turned(graded.folder, scratch, request.seed);
   model.turned = Model::open(scratch.string());

@@ -1,10 +1,16 @@
 // What follows by hand from the mechanism of a kind, against what exact patching measures.
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <lensbench/error.hpp>
 #include <string>
 
 #include "framework/grading/planted.hpp"
+#include "grading/exact/exact_task.hpp"
+#include "grading/exact/measure_edges.hpp"
+#include "support/tensors.hpp"
 
 namespace lensbench::grading {
 namespace {
@@ -80,6 +86,65 @@ TEST(InductionLlama, SharesKeysAndValuesBetweenHeads) {
   const AttentionSpec heads = Planted("induction_llama").model->spec().attention;
   EXPECT_EQ(heads.n_heads, 4);
   EXPECT_EQ(heads.n_key_value_heads, 2);
+}
+
+TEST(MirrorBert, LooksAheadAndBack) {
+  const Planted planted("mirror_bert");
+  ASSERT_EQ(planted.truth.tasks.size(), 2u);
+  for (const Task& task : planted.truth.tasks)
+    for (const AttendedKey& known : task.attention)
+      for (std::size_t i = 0; i < task.prompts.size(); ++i) {
+        const std::int64_t position = task.prompts[i].position;
+        // Of <cls> and six letters: the first is mirrored at the last.
+        EXPECT_EQ(known.keys[i], 7 - position);
+        EXPECT_EQ(known.keys[i] > position, task.name == "look_ahead");
+        EXPECT_GT(known.mass[i], 1 - 2 * std::exp(-12.0)) << known.head;
+      }
+}
+
+// By hand: the answer comes through the head, and the MLP writes it where the letter is masked.
+TEST(MirrorBert, HasTheEffectsOfItsHeadAndGate) {
+  const Planted planted("mirror_bert");
+  for (const Task& task : planted.truth.tasks) {
+    EXPECT_NEAR(planted.share_of(task, "mirror", "total"), 1, 0.01) << task.name;
+    EXPECT_NEAR(planted.share_of(task, "mirror", "restore"), 1, 0.01) << task.name;
+    EXPECT_NEAR(planted.share_of(task, "decoy_attention", "total"), 0, 1e-3) << task.name;
+    // The suppressor takes a quarter off what the gate writes, and is left when it is exchanged.
+    EXPECT_NEAR(planted.share_of(task, "answer_gate", "total"), 1, 0.01) << task.name;
+    EXPECT_NEAR(planted.share_of(task, "suppressor", "total"), -1.0 / 3, 0.02) << task.name;
+  }
+}
+
+// A path from a component to the logits alone is not defined where norms follow the additions.
+TEST(MirrorBert, LeavesOutWhatIsNotDefinedInAnEncoder) {
+  const Planted planted("mirror_bert");
+  const Task& task = planted.truth.tasks[0];
+  EXPECT_EQ(task.effects->values.count("total"), 1u);
+  for (const char* effect : {"direct", "dla"}) EXPECT_EQ(task.effects->values.count(effect), 0u);
+  EXPECT_THROW(measure_edges(run_task(planted.exact(), task.prompts, task.name)), InputError);
+}
+
+// The head of the model itself, in the product's float32 forward, on what the stream is there.
+TEST(MirrorBert, ReadsLayersAsTheModelsOwnHeadDoes) {
+  const Planted planted("mirror_bert", Gauge::rotated, 2);
+  const Task& task = planted.truth.tasks[1];
+  for (std::size_t i = 0; i < task.prompts.size(); ++i) {
+    const at::Tensor ids = testing::rows_of({task.prompts[i].ids});
+    Hooks hooks;
+    std::vector<at::Tensor> streams;
+    for (const char* name : {"blocks.0.hook_resid_pre", "blocks.1.hook_resid_pre"})
+      hooks.read(name, [&](const at::Tensor& value, const HookPoint&) {
+        streams.push_back(value[0][task.prompts[i].position].clone());
+      });
+    planted.model->forward({ids, {}}, {}, hooks);
+    ASSERT_EQ(streams.size(), 2u);
+    for (std::size_t layer = 0; layer < streams.size(); ++layer) {
+      const at::Tensor logits = planted.model->unembed(planted.model->final_norm(streams[layer]));
+      EXPECT_NEAR(logits.softmax(-1)[task.prompts[i].answer].item<double>(),
+                  task.readout->probability[layer][i], 1e-4)
+          << "layer " << layer;
+    }
+  }
 }
 
 }  // namespace
