@@ -35,6 +35,9 @@ void add_choice(Dataset& dataset, const Steps& steps) {
       dataset,
       {"entropy", "nats", "entropy of the distribution the token came from (NaN: first token)"},
       steps, std::mem_fn(&Step::entropy));
+  dataset.set_attribute("chosen_probability", "claim", "distribution.probability");
+  dataset.set_attribute("surprisal", "claim", "distribution.surprisal");
+  dataset.set_attribute("entropy", "claim", "distribution.entropy");
   add_column<double>(
       dataset, {"margin", "1", "probability of the best token minus the second's (NaN: first)"},
       steps, std::mem_fn(&Step::margin));

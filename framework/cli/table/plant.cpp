@@ -12,6 +12,7 @@ Command plant_command() {
       .description =
           R"(Builds a small transformer by hand, as an ordinary checkpoint (config.json, model.safetensors), with truth.json: what each head, MLP and neuron was built for, and its effects, computed in float64 by exact patching from the stored weights. Tools are graded on such models (docs/grading.md).
 
+  bigram           the next token depends on the current one alone: a table in an MLP
   induction        A B ... A is followed by B: previous-token head, induction head, suppressor
   induction_llama  the same in a Llama: rotary positions, keys that heads share
   fact             two MLPs store each subject's values, either is enough; heads move them

@@ -56,6 +56,7 @@ constexpr Group kGroups[] = {{TableKind::effects, "components"},
                              {TableKind::probability, "probability at each layer"},
                              {TableKind::rank, "rank at each layer"},
                              {TableKind::layer, "layer of the answer"},
+                             {TableKind::distribution, "distribution of each token"},
                              {TableKind::attention, "attention"}};
 
 std::string group_of(const Entry& entry) {

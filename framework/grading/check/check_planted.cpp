@@ -118,9 +118,19 @@ void check_grid(const Table& found, const Table& stated, Comparison& compare) {
                      found[layer][position], stated[layer][position], 4);
 }
 
+void check_distribution(const ExactTask& task, const DistributionTruth& stated,
+                        Comparison& compare) {
+  const DistributionTruth found = measure_distribution(task);
+  const auto name = [](std::size_t row) { return "position " + std::to_string(row + 1); };
+  compare.table("distribution.entropy", found.entropy, stated.entropy, name);
+  compare.table("distribution.probability", found.probability, stated.probability, name);
+  compare.table("distribution.surprisal", found.surprisal, stated.surprisal, name);
+}
+
 void check_task(const Task& stated, const ExactModel& model, bool trained, CheckedTruth& result) {
   if (!stated.metric && !stated.effects && !stated.edges && !stated.readout &&
-      !stated.restore_grid && stated.neuron_effects.empty() && stated.attention.empty())
+      !stated.restore_grid && !stated.distribution && stated.neuron_effects.empty() &&
+      stated.attention.empty())
     return;
   const ExactTask task = run_task(model, stated.prompts, stated.name);
   const std::string field = "tasks[" + stated.name + "]";
@@ -145,6 +155,7 @@ void check_task(const Task& stated, const ExactModel& model, bool trained, Check
   Comparison shares(result, field, kShare);
   if (stated.restore_grid)
     check_grid(measure_restore_grid(task), stated.restore_grid->values, shares);
+  if (stated.distribution) check_distribution(task, *stated.distribution, shares);
   for (const AttendedKey& key : stated.attention)
     shares.numbers("attention.mass", "head " + key.head,
                    measure_attention(task, key, stated.prompts), key.mass);

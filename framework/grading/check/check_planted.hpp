@@ -30,12 +30,12 @@ struct CheckedTruth {
 };
 
 /// Computes every number of a truth that follows from the checkpoint again, in float64: metric,
-/// effects, effects of neurons, edges, readout, restored shares, attention, embeddings of features;
-/// and checks that members have an effect and other components none. What a truth leaves out is
-/// not checked.
+/// effects, effects of neurons, edges, readout, restored shares, distributions, attention,
+/// embeddings of features; and checks that members have an effect and other components none. What a
+/// truth leaves out is not checked.
 ///
 /// A number may differ by 1e-4 of the gap and by half a unit of its last stored digit (five digits,
-/// four for edges). Probabilities, shares and attention may differ by 1e-4.
+/// four for edges). Probabilities, shares, attention and nats may differ by 1e-4.
 /// \throws InputError for a family whose truth cannot be computed
 CheckedTruth check_planted(const Truth& truth, const ExactModel& model);
 

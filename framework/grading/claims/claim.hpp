@@ -10,12 +10,13 @@ namespace lensbench::grading {
 
 /// What the items of a claim are, which decides how they are scored.
 enum class ClaimFamily {
-  effects,      ///< heads, MLPs, attentions, with a truth for each prompt
-  probability,  ///< layers, probability of the answer
-  rank,         ///< layers, rank of the answer
-  layer,        ///< one layer a prompt
-  attention,    ///< heads, attention on one key
-  later,        ///< known, but this version does not grade it
+  effects,       ///< heads, MLPs, attentions, with a truth for each prompt
+  probability,   ///< layers, probability of the answer
+  rank,          ///< layers, rank of the answer
+  layer,         ///< one layer a prompt
+  distribution,  ///< tokens, a number of the distribution that each came from
+  attention,     ///< heads, attention on one key
+  later,         ///< known, but this version does not grade it
 };
 
 /// A claim that a tool can make.

@@ -104,6 +104,8 @@ class ItemReader {
       case ClaimFamily::layer:
         take_asked_position();
         return whole_prompt();
+      case ClaimFamily::distribution:
+        return tokens();
       case ClaimFamily::attention:
         return attention();
       case ClaimFamily::later:
@@ -190,6 +192,14 @@ class ItemReader {
   ClaimedItems whole_prompt() {
     if (!selected_.dims.empty()) refuse_axes("[token] or a single number");
     put(kWholePrompt, selected_.values);
+    return items_;
+  }
+
+  /// Tokens by their positions; the first one came from no distribution.
+  ClaimedItems tokens() {
+    if (!has_dims({"token"}) || selected_.dims.size() != 1) refuse_axes("[token]");
+    for (std::int64_t position = 1; position < selected_.values.size(0); ++position)
+      put(std::to_string(position), selected_.values[position]);
     return items_;
   }
 

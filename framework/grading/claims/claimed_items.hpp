@@ -11,7 +11,8 @@
 
 namespace lensbench::grading {
 
-/// Values by item: a component's name, a layer's number, `LAYER,POSITION` of the stream.
+/// Values by item: a component's name, a layer's number, a token's position, `LAYER,POSITION` of
+/// the stream.
 using ItemValues = std::map<std::string, double>;
 
 /// Name of the one item of claims that are about a prompt as a whole.

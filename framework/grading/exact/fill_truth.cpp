@@ -60,6 +60,12 @@ void fill_task(Task& task, const Truth& truth, const ExactModel& model, bool edg
                                   rounded(measure_restore_grid(exact))};
   for (AttendedKey& key : task.attention)
     key.mass = rounded(measure_attention(exact, key, task.prompts));
+  if (model.spec.attention.causal) {
+    task.distribution = measure_distribution(exact);
+    for (Table* table : {&task.distribution->entropy, &task.distribution->probability,
+                         &task.distribution->surprisal})
+      *table = rounded(std::move(*table));
+  }
   // An edge is a part of a sum that its reader normalises, which BERT's streams are not.
   if (edges && !model.adds_to_norm()) task.edges = edges_of(exact);
 }

@@ -151,6 +151,15 @@ Table measure_restore_grid(const ExactTask& task) {
   return grid;
 }
 
+DistributionTruth measure_distribution(const ExactTask& task) {
+  const std::int64_t later = task.ids.size(1) - 1;
+  // [prompt, pos, vocab] of the tokens that follow
+  const at::Tensor logs =
+      read_out(task.model, task.clean.streams.back()).narrow(1, 0, later).log_softmax(-1);
+  const at::Tensor own = logs.gather(2, task.ids.narrow(1, 1, later).unsqueeze(2)).squeeze(2).t();
+  return {to_table(-(logs.exp() * logs).sum(-1).t()), to_table(own.exp()), to_table(-own)};
+}
+
 std::vector<double> measure_attention(const ExactTask& task, const AttendedKey& key,
                                       const std::vector<PromptPair>& prompts) {
   const ComponentPlace place = place_of(key.head);

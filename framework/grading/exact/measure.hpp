@@ -31,6 +31,9 @@ ReadoutTruth measure_readout(const ExactTask& task);
 /// position.
 Table measure_restore_grid(const ExactTask& task);
 
+/// The distributions of all tokens of the clean prompts but the first.
+DistributionTruth measure_distribution(const ExactTask& task);
+
 /// Attention of a head on one key of each prompt, from the asked position or a source's.
 std::vector<double> measure_attention(const ExactTask& task, const AttendedKey& key,
                                       const std::vector<PromptPair>& prompts);

@@ -112,6 +112,11 @@ std::vector<Field> fields_of(TableKind kind) {
                           [](const Estimate& e) { return two_digits(e.shuffled); }),
               value_of("after the answer's layer", "after_answer_layer"),
               value_of("share before it", "early"), value_of("cover", "coverage")};
+    case TableKind::distribution:
+      return {value_of("largest |x - true|", "largest", small_number),
+              of_estimate("shuffled", "largest",
+                          [](const Estimate& e) { return two_digits(e.shuffled); }),
+              value_of("E", "error", small_number), value_of("cover", "coverage")};
     case TableKind::attention:
       break;
   }
@@ -134,6 +139,8 @@ const char* title_of(TableKind kind) {
       return "Readout: rank of the answer at each layer";
     case TableKind::layer:
       return "Readout: layer from which the answer stays first";
+    case TableKind::distribution:
+      return "Distributions: numbers of the distribution that each token came from";
     case TableKind::attention:
       break;
   }
@@ -287,8 +294,9 @@ std::vector<std::string> grade_text(const Grades& grades, const GradeRequest& re
       terminal::wrap(n(models.size(), "planted model") + ", " + n(grades.tasks.size(), "task") +
                          ", " + n(request.counts.bootstrap, "bootstrap draw") + few_seeds(grades),
                      std::max(style.columns, kLeastColumns));
-  for (const TableKind kind : {TableKind::effects, TableKind::stream, TableKind::probability,
-                               TableKind::rank, TableKind::layer, TableKind::attention})
+  for (const TableKind kind :
+       {TableKind::effects, TableKind::stream, TableKind::probability, TableKind::rank,
+        TableKind::layer, TableKind::distribution, TableKind::attention})
     add_table(lines, grades, kind, style);
   add_notes(lines, grades, style);
   add_worst(lines, grades);

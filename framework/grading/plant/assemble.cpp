@@ -111,7 +111,12 @@ class Assembly {
     const at::Tensor columns = as_rows(wiring_.unembedding, wiring_.vocab(), d_).t();
     Norm last{zeros({d_}), zeros({d_})};
     for (std::int64_t i = 0; i < d_; ++i) last.gain[i] = 0.7 + 0.7 * random_.uniform();
-    last.bias = last.gain * at::mv(basis_, 0.04 * normal_matrix(random_, d_, 1).flatten());
+    at::Tensor added = 0.04 * normal_matrix(random_, d_, 1).flatten();
+    if (!wiring_.final_bias.empty()) {
+      added.zero_();
+      add_terms(added.data_ptr<double>(), wiring_.final_bias);
+    }
+    last.bias = last.gain * at::mv(basis_, added);
     store_norm("transformer.ln_f", last);
     store("lm_head.weight", (at::matmul(basis_, columns) / last.gain.unsqueeze(1)).t());
   }

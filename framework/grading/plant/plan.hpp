@@ -47,6 +47,7 @@ struct PlanRequest {
 std::vector<PromptPair> draw_prompts(std::int64_t count, Philox& random,
                                      const std::function<PromptPair(Philox&)>& draw);
 
+Plan plan_bigram(const PlanRequest& request, Philox& random);
 Plan plan_induction(const PlanRequest& request, Philox& random);
 Plan plan_induction_llama(const PlanRequest& request, Philox& random);
 Plan plan_name_mover(const PlanRequest& request, Philox& random);

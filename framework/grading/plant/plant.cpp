@@ -27,6 +27,8 @@ struct PlantedKind {
 
 const std::vector<PlantedKind>& kinds() {
   static const std::vector<PlantedKind> all = {
+      {{"bigram", "the next token depends on the current one alone: a table in an MLP"},
+       plan_bigram},
       {{"induction", "A B … A is followed by B: previous-token head, induction head, suppressor"},
        plan_induction},
       {{"induction_llama", "the same in a Llama: rotary positions, keys that heads share"},

@@ -128,6 +128,7 @@ class Wiring {
   std::vector<std::string> vocabulary;
   std::vector<Written> embedding, places, unembedding;
   std::vector<Block> blocks;
+  Terms final_bias;       ///< that the final norm of a GPT-2 adds; empty: random numbers
   std::int64_t used = 0;  ///< dimensions taken; the last ones are kept for the norm
 
  private:

@@ -30,7 +30,8 @@ void keep_largest(double& largest, double value) {
 
 /// Whether a truth says anything about a task that this version scores.
 bool is_graded(const Task& task) {
-  return (task.effects && task.metric) || task.readout || !task.attention.empty();
+  return (task.effects && task.metric) || task.readout || task.distribution ||
+         !task.attention.empty();
 }
 
 /// The items of a table that a record has, in its order.
@@ -102,9 +103,10 @@ class Grading::State {
         if (is_graded(tasks[task])) grades_.tasks.push_back({model, task});
     }
     if (grades_.tasks.empty())
-      throw InputError(request_.models.front().string() +
-                       ": no task has effects, a readout or attention in its truth, so that "
-                       "nothing can be scored; give another folder with --models");
+      throw InputError(
+          request_.models.front().string() +
+          ": no task has effects, a readout, distributions or attention in its truth, so that "
+          "nothing can be scored; give another folder with --models");
   }
 
   void grade_model(std::size_t model, RecordStore& store) {

@@ -94,6 +94,18 @@ std::optional<ItemTable> readout_table(const ReadoutTruth& readout, const ClaimI
   return table.truth.empty() ? std::nullopt : std::optional(std::move(table));
 }
 
+std::optional<ItemTable> distribution_table(const Task& task, const ClaimInfo& claim) {
+  if (!task.distribution) return std::nullopt;
+  ItemTable table;
+  table.kind = TableKind::distribution;
+  const std::string name = claim.name;
+  table.truth = name == "distribution.entropy"       ? task.distribution->entropy
+                : name == "distribution.probability" ? task.distribution->probability
+                                                     : task.distribution->surprisal;
+  for (std::size_t i = 0; i < table.truth.size(); ++i) table.items.push_back(std::to_string(i + 1));
+  return table.truth.empty() ? std::nullopt : std::optional(std::move(table));
+}
+
 std::optional<ItemTable> attention_table(const Task& task) {
   ItemTable table;
   table.kind = TableKind::attention;
@@ -130,6 +142,8 @@ std::optional<ItemTable> truth_table(const Truth& truth, const Task& task, const
   if (claim.family == ClaimFamily::effects)
     table = of_stream ? (std::string(claim.effect) == "restore" ? stream_table(task) : std::nullopt)
                       : effect_table(task, claim);
+  else if (claim.family == ClaimFamily::distribution)
+    table = distribution_table(task, claim);
   else if (claim.family == ClaimFamily::attention)
     table = attention_table(task);
   else if (claim.family != ClaimFamily::later && task.readout)

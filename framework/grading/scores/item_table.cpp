@@ -273,6 +273,8 @@ std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
       return {"wrong", "coverage"};
     case TableKind::layer:
       return {"layer_error", "after_answer_layer", "early", "coverage"};
+    case TableKind::distribution:
+      return {"largest", "error", "coverage"};
     case TableKind::attention:
       return {"mass", "idle_mass", "coverage", "largest"};
   }
@@ -298,6 +300,9 @@ std::vector<double> metrics_of(const ItemTable& table, const std::vector<std::si
       return {wrong_ranks(table, prompts), answered_share(table, prompts)};
     case TableKind::layer:
       return of_layer(table, prompts);
+    case TableKind::distribution:
+      return {largest_difference(table, prompts), relative_error(table, prompts),
+              answered_share(table, prompts)};
     case TableKind::attention:
       break;
   }

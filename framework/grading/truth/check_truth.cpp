@@ -179,6 +179,18 @@ void check_grid(const RestoreGrid& grid, const Task& task, const TransformerSpec
                 task.prompts[0].ids.size(), "positions", place / "values");
 }
 
+void check_distribution(const DistributionTruth& distribution, const Task& task,
+                        const Place& place) {
+  const std::size_t later = task.prompts[0].ids.size() - 1, prompts = task.prompts.size();
+  const auto require = [&](const Table& table, const char* name) {
+    if (!table.empty())
+      require_table(table, later, "positions after the first", prompts, "prompts", place / name);
+  };
+  require(distribution.entropy, "entropy");
+  require(distribution.probability, "probability");
+  require(distribution.surprisal, "surprisal");
+}
+
 /// Effects and readouts are of a token at a position.
 void require_question(const Task& task, const Place& place) {
   for (std::size_t i = 0; i < task.prompts.size(); ++i) {
@@ -213,6 +225,7 @@ void check_task(const Task& task, const TransformerSpec& spec, const Place& plac
   }
   if (task.readout) check_readout(*task.readout, prompts, spec, place / "readout");
   if (task.restore_grid) check_grid(*task.restore_grid, task, spec, place / "restore_grid");
+  if (task.distribution) check_distribution(*task.distribution, task, place / "distribution");
   for (std::size_t i = 0; i < task.attention.size(); ++i)
     check_attended(task.attention[i], task, spec, (place / "attention")[i]);
 }

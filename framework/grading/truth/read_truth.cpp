@@ -190,6 +190,9 @@ void read_measured(const JsonReader& object, Task& task) {
   if (const auto field = object.find("readout")) task.readout = read_readout(*field);
   if (const auto field = object.find("restore_grid"))
     task.restore_grid = RestoreGrid{text_or(*field, "hook"), table(*field, "values")};
+  if (const auto field = object.find("distribution"))
+    task.distribution = DistributionTruth{table(*field, "entropy"), table(*field, "probability"),
+                                          table(*field, "surprisal")};
   task.attention = list(object, "attention", read_attended);
 }
 

@@ -128,6 +128,13 @@ struct RestoreGrid {
   Table values;  ///< [layer][position], n_layers + 1 layers
 };
 
+/// The distribution that each token but the first came from: [position - 1][prompt].
+struct DistributionTruth {
+  Table entropy;      ///< nats
+  Table probability;  ///< of the token
+  Table surprisal;    ///< of the token, nats
+};
+
 /// Where a head looks from one position.
 struct AttendedKey {
   std::string head;
@@ -151,6 +158,7 @@ struct Task {
   std::optional<EdgeTruth> edges;
   std::optional<ReadoutTruth> readout;
   std::optional<RestoreGrid> restore_grid;
+  std::optional<DistributionTruth> distribution;  ///< of the clean prompts
   std::vector<AttendedKey> attention;
   std::vector<TrainingPrompt> train;
 };

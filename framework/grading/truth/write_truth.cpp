@@ -142,6 +142,10 @@ json json_of(const Task& task) {
   if (task.restore_grid)
     object["restore_grid"] = {{"hook", task.restore_grid->hook},
                               {"values", task.restore_grid->values}};
+  if (task.distribution)
+    object["distribution"] = {{"entropy", task.distribution->entropy},
+                              {"probability", task.distribution->probability},
+                              {"surprisal", task.distribution->surprisal}};
   if (!task.attention.empty())
     object["attention"] =
         list_of(task.attention, [](const AttendedKey& key) { return json_of(key); });

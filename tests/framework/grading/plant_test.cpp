@@ -143,9 +143,9 @@ TEST_P(EveryPlanted, PassesItsOwnCheck) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryPlanted,
-                         ::testing::Values("induction", "induction_llama", "fact", "fact_llama",
-                                           "name_mover", "boolean", "mirror_bert", "frac_prevs",
-                                           "hist", "dyck", "reverse", "sort"),
+                         ::testing::Values("bigram", "induction", "induction_llama", "fact",
+                                           "fact_llama", "name_mover", "boolean", "mirror_bert",
+                                           "frac_prevs", "hist", "dyck", "reverse", "sort"),
                          [](const auto& kind) { return kind.param; });
 
 TEST(Plant, GivesOtherModelsForOtherSeeds) {

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <lensbench/error.hpp>
+#include <map>
 #include <string>
 
 #include "framework/grading/planted.hpp"
@@ -88,6 +89,56 @@ TEST(InductionLlama, SharesKeysAndValuesBetweenHeads) {
   EXPECT_EQ(heads.n_key_value_heads, 2);
 }
 
+/// Entropy of a token with k followers, by hand: nine tenths are shared by them, of which the first
+/// has two parts, and the other 16 - k tokens share the rest.
+double entropy_by_hand(double k) {
+  const double part = 0.9 / (k + 1), rest = 0.1 / (16 - k);
+  return -(2 * part * std::log(2 * part) + (k - 1) * part * std::log(part) + 0.1 * std::log(rest));
+}
+
+TEST(Bigram, HasTheEntropiesOfItsTable) {
+  const Planted planted("bigram");
+  const Task& task = planted.truth.tasks[0];
+  std::map<std::int64_t, double> after;  // by token
+  for (std::size_t p = 0; p < task.prompts.size(); ++p)
+    for (std::size_t i = 0; i + 1 < task.prompts[p].ids.size(); ++i) {
+      const double entropy = task.distribution->entropy[i][p];
+      double nearest = 1;
+      for (const double k : {1.0, 2.0, 4.0, 8.0})
+        nearest = std::min(nearest, std::fabs(entropy - entropy_by_hand(k)));
+      // Norms are constant to 1e-5, of logits of up to 6.
+      EXPECT_LT(nearest, 1e-3) << "prompt " << p << ", position " << i + 1 << ": " << entropy;
+      const auto [known, is_new] = after.emplace(task.prompts[p].ids[i], entropy);
+      EXPECT_NEAR(known->second, entropy, 1e-3) << "the same token came before";
+    }
+  EXPECT_GE(after.size(), 4u);
+}
+
+// By hand: a token is the first follower of the one before (two parts), another one (one part) or
+// none (a part of the rest).
+TEST(Bigram, HasTheProbabilitiesOfItsTable) {
+  const Planted planted("bigram");
+  const DistributionTruth& distribution = *planted.truth.tasks[0].distribution;
+  for (std::size_t i = 0; i < distribution.probability.size(); ++i)
+    for (std::size_t p = 0; p < distribution.probability[i].size(); ++p) {
+      const double probability = distribution.probability[i][p];
+      double nearest = 1;
+      for (const double k : {1.0, 2.0, 4.0, 8.0})
+        for (const double by_hand : {1.8 / (k + 1), 0.9 / (k + 1), 0.1 / (16 - k)})
+          nearest = std::min(nearest, std::fabs(probability - by_hand));
+      EXPECT_LT(nearest, 1e-4) << probability;
+      EXPECT_NEAR(distribution.surprisal[i][p], -std::log(probability), 1e-4);
+    }
+}
+
+TEST(Bigram, HasItsTableInTheMlpAlone) {
+  const Planted planted("bigram");
+  const Task& task = planted.truth.tasks[0];
+  EXPECT_NEAR(planted.share_of(task, "table", "total"), 1, 1e-3);
+  EXPECT_NEAR(planted.share_of(task, "table", "direct"), 1, 1e-3);
+  EXPECT_NEAR(planted.share_of(task, "decoy_attention", "total"), 0, 1e-3);
+}
+
 TEST(MirrorBert, LooksAheadAndBack) {
   const Planted planted("mirror_bert");
   ASSERT_EQ(planted.truth.tasks.size(), 2u);
@@ -121,6 +172,7 @@ TEST(MirrorBert, LeavesOutWhatIsNotDefinedInAnEncoder) {
   const Task& task = planted.truth.tasks[0];
   EXPECT_EQ(task.effects->values.count("total"), 1u);
   for (const char* effect : {"direct", "dla"}) EXPECT_EQ(task.effects->values.count(effect), 0u);
+  EXPECT_FALSE(task.distribution);
   EXPECT_THROW(measure_edges(run_task(planted.exact(), task.prompts, task.name)), InputError);
 }
 
