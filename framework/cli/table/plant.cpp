@@ -20,6 +20,7 @@ Command plant_command() {
   name_mover       the name that is not repeated: inhibition, name mover, silent backup
   boolean          AND, OR or XOR of two bits, which a head each moves to an MLP
   mirror_bert      a masked letter of a mirrored word, in an encoder that looks both ways
+  superposition    24 sparse features in 16 dimensions, which a neuron each reads
   frac_prevs       share of x among the tokens so far, in five buckets
   hist             how often the current token has occurred
   dyck             whether brackets are balanced, open or broken

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "grading/gauge/rotations.hpp"
 #include "grading/plant/assembly_parts.hpp"
@@ -82,6 +83,23 @@ class Assembly {
     store("transformer.wpe.weight",
           written(as_rows(wiring_.places, wiring_.sizes.n_positions, d_)) +
               at::matmul(ballast, basis_.t()));
+    if (!wiring_.features.empty()) note_features(at::matmul(ballast, basis_.t()).flatten());
+  }
+
+  /// \param constant  what every position has besides features [d_model]
+  void note_features(const at::Tensor& constant) {
+    const auto numbers = [](const at::Tensor& values) {
+      const double* data = values.data_ptr<double>();
+      return std::vector<double>(data, data + values.numel());
+    };
+    FeatureTruth features{
+        "blocks.0.hook_resid_pre", {}, wiring_.token_features, numbers(constant.contiguous())};
+    for (const Terms& terms : wiring_.features) {
+      at::Tensor row = zeros({1, d_});
+      add_terms(row.data_ptr<double>(), terms);
+      features.direction.push_back(numbers(written(row).contiguous()));
+    }
+    made_.features = std::move(features);
   }
 
   void attention(std::int64_t layer) {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "grading/plant/wiring.hpp"
@@ -19,6 +20,7 @@ struct Assembled {
   nlohmann::json config;
   std::map<std::string, at::Tensor> tensors;  ///< float32
   std::vector<Role> components, neurons;
+  std::optional<FeatureTruth> features;  ///< in the basis of the stream
 };
 
 /// Puts a wiring into the weights of its family: of a GPT-2, whose norms then change nothing: every

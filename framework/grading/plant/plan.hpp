@@ -26,6 +26,7 @@ struct PlannedTask {
   std::set<std::string> ignored;  ///< roles of which it is not said whether they take part
   std::vector<PlannedAttention> attention;
   std::set<std::string> layers_of_neurons;  ///< roles whose neurons are measured
+  std::vector<TrainingPrompt> train;        ///< for tools that are trained
 };
 
 /// Everything that is decided about a planted model before it has a basis.
@@ -55,6 +56,7 @@ Plan plan_fact(const PlanRequest& request, Philox& random);
 Plan plan_fact_llama(const PlanRequest& request, Philox& random);
 Plan plan_boolean(const PlanRequest& request, Philox& random);
 Plan plan_mirror_bert(const PlanRequest& request, Philox& random);
+Plan plan_superposition(const PlanRequest& request, Philox& random);
 Plan plan_frac_prevs(const PlanRequest& request, Philox& random);
 Plan plan_hist(const PlanRequest& request, Philox& random);
 Plan plan_dyck(const PlanRequest& request, Philox& random);

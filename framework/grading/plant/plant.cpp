@@ -43,6 +43,8 @@ const std::vector<PlantedKind>& kinds() {
        plan_boolean},
       {{"mirror_bert", "a masked letter of a mirrored word, in an encoder that looks both ways"},
        plan_mirror_bert},
+      {{"superposition", "24 sparse features in 16 dimensions, which a neuron each reads"},
+       plan_superposition},
       {{"frac_prevs", "share of x among the tokens so far, in five buckets"}, plan_frac_prevs},
       {{"hist", "how often the current token has occurred"}, plan_hist},
       {{"dyck", "whether brackets are balanced, open or broken"}, plan_dyck},
@@ -94,6 +96,7 @@ Task place_task(const PlannedTask& planned, const Assembled& made) {
   task.name = planned.name;
   task.summary = planned.summary;
   task.prompts = planned.prompts;
+  task.train = planned.train;
   for (const Role& component : made.components)
     task.membership[component.name] = membership_of(component, planned);
   task.attention = attended(planned, made.components);
@@ -124,6 +127,7 @@ Truth plan_truth(const Plan& plan, const Assembled& made, const PlantRequest& re
   truth.neurons = made.neurons;
   truth.readout = plan.readout;
   truth.variables = plan.variables;
+  truth.features = made.features;
   for (const PlannedTask& task : plan.tasks) truth.tasks.push_back(place_task(task, made));
   return truth;
 }

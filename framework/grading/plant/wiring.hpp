@@ -5,6 +5,7 @@
 #include <lensbench/random.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lensbench::grading {
@@ -128,6 +129,9 @@ class Wiring {
   std::vector<std::string> vocabulary;
   std::vector<Written> embedding, places, unembedding;
   std::vector<Block> blocks;
+  std::vector<Terms> features;  ///< directions that stand for features; their weights sum to zero
+  /// Features of each token, with their activations.
+  std::vector<std::vector<std::pair<std::int64_t, double>>> token_features;
   Terms final_bias;       ///< that the final norm of a GPT-2 adds; empty: random numbers
   std::int64_t used = 0;  ///< dimensions taken; the last ones are kept for the norm
 

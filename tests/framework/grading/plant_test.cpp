@@ -145,7 +145,8 @@ TEST_P(EveryPlanted, PassesItsOwnCheck) {
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryPlanted,
                          ::testing::Values("bigram", "induction", "induction_llama", "fact",
                                            "fact_llama", "name_mover", "boolean", "mirror_bert",
-                                           "frac_prevs", "hist", "dyck", "reverse", "sort"),
+                                           "superposition", "frac_prevs", "hist", "dyck", "reverse",
+                                           "sort"),
                          [](const auto& kind) { return kind.param; });
 
 TEST(Plant, GivesOtherModelsForOtherSeeds) {

@@ -1,11 +1,17 @@
 // What follows by hand from the mechanism of a kind, against what exact patching measures.
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/linalg_eigvalsh.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <map>
+#include <set>
 #include <string>
 
 #include "framework/grading/planted.hpp"
@@ -197,6 +203,52 @@ TEST(MirrorBert, ReadsLayersAsTheModelsOwnHeadDoes) {
           << "layer " << layer;
     }
   }
+}
+
+TEST(Superposition, HasMoreFeaturesThanDimensions) {
+  const Planted planted("superposition", Gauge::rotated, 2);
+  const FeatureTruth& features = *planted.truth.features;
+  ASSERT_EQ(features.direction.size(), 24u);
+  std::vector<at::Tensor> rows;
+  for (const auto& direction : features.direction)
+    rows.push_back(at::tensor(direction, at::kDouble));
+  const at::Tensor directions = at::stack(rows);
+  at::Tensor cosines = at::matmul(directions, directions.t());
+  // As many eigenvalues as the directions have dimensions.
+  EXPECT_EQ((at::linalg_eigvalsh(cosines) > 1e-6).sum().item<std::int64_t>(), 16);
+  EXPECT_LT(testing::largest_difference(cosines.diagonal(), at::ones({24}, at::kDouble)), 1e-6);
+  EXPECT_LT(testing::largest(cosines.fill_diagonal_(0)), 0.2);
+}
+
+// Every token: the classes of its features are the first choices, in the product's own forward.
+TEST(Superposition, NamesTheFeaturesOfEveryToken) {
+  const Planted planted("superposition", Gauge::rotated, 2);
+  const FeatureTruth& features = *planted.truth.features;
+  std::size_t named = 0;
+  for (std::size_t id = 0; id < features.token_activation.size(); ++id) {
+    const auto& active = features.token_activation[id];
+    if (active.empty()) continue;
+    const at::Tensor ids = testing::rows_of({{static_cast<std::int64_t>(id)}});
+    const at::Tensor logits = planted.model->forward({ids, {}}, {}).logits[0][0];
+    const auto best = std::get<1>(logits.topk(static_cast<std::int64_t>(active.size())));
+    std::set<std::int64_t> found, expected;
+    for (std::int64_t i = 0; i < best.numel(); ++i) found.insert(best[i].item<std::int64_t>());
+    for (const auto& [feature, activation] : active) expected.insert(feature);
+    EXPECT_EQ(found, expected) << "token " << id;
+    ++named;
+  }
+  EXPECT_EQ(named, 128u);
+}
+
+TEST(Superposition, HasTrainingPromptsThatAreNotGraded) {
+  const Planted planted("superposition");
+  const Task& task = planted.truth.tasks[0];
+  EXPECT_EQ(task.train.size(), 512u);
+  for (const TrainingPrompt& training : task.train)
+    for (const PromptPair& prompt : task.prompts) {
+      EXPECT_NE(training.ids, prompt.ids);
+      EXPECT_NE(training.ids, prompt.corrupted_ids);
+    }
 }
 
 }  // namespace
