@@ -150,7 +150,6 @@ Plan plan_superposition(const PlanRequest& request, Philox& random) {
   const at::Tensor directions = spread_directions(random);
   const std::vector<Active> tokens = draw_tokens(random);
   embed_features(w, space, directions, tokens);
-  add_bigrams(w, space, random);
   // A write of 1 where a feature has the activation 1.
   constexpr double kWrite = 1 / (kSteepness * (1 - kThreshold));
   for (std::int64_t feature = 0; feature < kFeatures; ++feature) {

@@ -54,6 +54,28 @@ TEST(Claims, OfAVariableAreATextOrAList) {
   EXPECT_THROW(claims_of(variable), UsageError);
 }
 
+class DistributionClaim : public ::testing::Test {
+ protected:
+  static ClaimedItems items_of(const at::Tensor& values, std::vector<std::string> dims) {
+    Dataset dataset;
+    dataset.add("entropy", std::move(dims), values, "nats", "entropy");
+    return claimed_items(dataset, dataset["entropy"], parse_claim("distribution.entropy", "e"), {},
+                         {}, 0);
+  }
+};
+
+TEST_F(DistributionClaim, IsAboutAllTokensButTheFirst) {
+  EXPECT_THAT(items_of(at::tensor({0.5, 1.5, 2.5}), {"token"}).values,
+              ElementsAre(Pair("1", 1.5), Pair("2", 2.5)));
+}
+
+TEST_F(DistributionClaim, RefusesOtherAxes) {
+  EXPECT_THAT(message_of<UsageError>([] {
+                items_of(at::tensor({0.5, 1.5}).unsqueeze(0), {"a", "token"});
+              }),
+              HasSubstr("[token]"));
+}
+
 TEST(GradedSettings, KeepCommasWithinAValue) {
   EXPECT_THAT(parse_settings("direction=noise,points=attn_out,mlp_out,head_points=z", "t"),
               ElementsAre(Pair("direction", "noise"), Pair("head_points", "z"),

@@ -74,6 +74,16 @@ class OneHead : public ::testing::Test {
     // Of 12 tokens with the logits 1, -1 and ten times 0; before the block all are 0.
     const double p = std::exp(1.0) / (std::exp(1.0) + std::exp(-1.0) + 10);
     task.readout = ReadoutTruth{{{1.0 / 12, 1.0 / 12}, {p, p}}, {{1, 1}, {1, 1}}, {}, {}};
+    // The head writes the mean of what it sees: 0 at the first position, then 2, then 4 / 3. Each
+    // of the tokens that follow is one of the ten others.
+    task.distribution.emplace();
+    for (const double mean : {0.0, 2.0, 4.0 / 3}) {
+      const double sum = std::exp(mean) + std::exp(-mean) + 10;
+      const double entropy = std::log(sum) - mean * (std::exp(mean) - std::exp(-mean)) / sum;
+      task.distribution->entropy.push_back({entropy, entropy});
+      task.distribution->probability.push_back({1 / sum, 1 / sum});
+      task.distribution->surprisal.push_back({std::log(sum), std::log(sum)});
+    }
     task.attention.emplace_back();
     task.attention[0].head = "L0H0";
     task.attention[0].keys = {1, 1};
@@ -128,6 +138,22 @@ TEST_F(OneHead, IsReadAtEachLayer) {
   EXPECT_NEAR(value(found, "readout.probability", "largest"), 0, kRounding);
   EXPECT_EQ(value(found, "readout.rank", "wrong"), 0);
   EXPECT_NEAR(value(found, "attention.source", "mass"), 0.25, kRounding);
+}
+
+TEST_F(OneHead, HasTheDistributionsThatFollowByHand) {
+  const Grades found = grades({"token_analyzer"});
+  for (const char* claim :
+       {"distribution.entropy", "distribution.probability", "distribution.surprisal"}) {
+    EXPECT_NEAR(value(found, claim, "largest"), 0, kRounding) << claim;
+    EXPECT_EQ(value(found, claim, "coverage"), 1) << claim;
+  }
+}
+
+TEST_F(OneHead, HasADistributionThatAWrongTruthIsFarFrom) {
+  Truth wrong = truth();
+  wrong.tasks[0].distribution->entropy[1] = {0.5, 0.5};
+  write_truth(wrong, folder_.path());
+  EXPECT_GT(value(grade(request({"token_analyzer"}), {}), "distribution.entropy", "largest"), 0.5);
 }
 
 TEST_F(OneHead, IsNotFoundOnceItsWeightsArePermuted) {

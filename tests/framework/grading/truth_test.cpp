@@ -53,6 +53,8 @@ json complete_truth() {
                   "rank_ties": [[1, 0], [0, 0]],
                   "first_correct_layer": [1, null]},
       "restore_grid": {"hook": "resid_pre", "values": [[0, 1, 0], [0, 0, 1]]},
+      "distribution": {"entropy": [[1, 2], [0.5, 1]], "probability": [[0.1, 0.2], [0.3, 0.4]],
+                       "surprisal": [[2.3, 1.6], [1.2, 0.9]]},
       "attention": [{"head": "L0H1", "keys": [1, 0], "mass": [1, 0.5], "causal": false}],
       "train": [{"ids": [1, 2], "label": 1, "position": 0}]}]})");
 }
@@ -148,6 +150,13 @@ TEST_F(TruthFile, IsMissing) {
 TEST_F(TruthFile, WithNaNIsRefused) {
   truth_["tasks"][0]["effects"]["values"]["total"][1][0] = "NaN";
   EXPECT_THAT(refusal(), HasSubstr("tasks[0].effects.values.total[1][0]: expected a number"));
+}
+
+// The first token comes from no distribution.
+TEST_F(TruthFile, WithADistributionOfEveryPositionIsRefused) {
+  truth_["tasks"][0]["distribution"]["entropy"] = {{1, 2}, {0.5, 1}, {1, 1}};
+  EXPECT_THAT(refusal(), HasSubstr("distribution.entropy: has 3 positions after the first, "
+                                   "expected 2"));
 }
 
 TEST_F(TruthFile, WithATokenOutsideTheVocabularyIsRefused) {

@@ -8,9 +8,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <lensbench/error.hpp>
 #include <string>
 
 #include "grading/exact/exact_forward.hpp"
+#include "support/error_matchers.hpp"
 #include "support/folders.hpp"
 #include "support/temp_dir.hpp"
 
@@ -60,6 +62,14 @@ TEST_P(Turned, HasItsHeadsInAnotherOrderAndNamesThem) {
     EXPECT_TRUE(at::allclose(pattern(after_, name), pattern(before_, own), 1e-4, 1e-5)) << name;
   }
   EXPECT_TRUE(moved);
+}
+
+// Gains after the additions scale the stream itself, dimension by dimension.
+TEST(TurnedEncoder, IsRefused) {
+  const TempDir folder;
+  EXPECT_THAT(testing::message_of<InputError>(
+                  [&] { write_turned(testing::data_folder() + "/models/bert", folder.path(), 7); }),
+              ::testing::HasSubstr("bert"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, Turned, ::testing::Values("gpt2", "llama-gqa"),
