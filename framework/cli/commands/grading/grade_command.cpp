@@ -166,7 +166,7 @@ int run_grade(const Options& options) {
     const auto kinds =
         options.given("kinds") ? items_of(options.text("kinds")) : std::vector<std::string>();
     request.planted = grading::planted_kinds(kinds, seeds);
-    constexpr std::int64_t kQuickPrompts = 6;
+    constexpr std::int64_t kQuickPrompts = 4;
     if (options.flag("quick"))
       for (grading::PlantRequest& plant : request.planted) plant.prompts = kQuickPrompts;
     grading::plant_models(request, scratch.path(), listener);
