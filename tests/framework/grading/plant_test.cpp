@@ -142,19 +142,26 @@ TEST_P(EveryPlanted, PassesItsOwnCheck) {
   for (const WrongNumber& number : checked.wrong) ADD_FAILURE() << describe(number);
 }
 
+TEST_P(EveryPlanted, HasOtherPromptsForAnotherSeed) {
+  const auto prompts = [](const Planted& planted) {
+    std::vector<std::vector<std::int64_t>> all;
+    for (const PromptPair& prompt : planted.truth.tasks[0].prompts) all.push_back(prompt.ids);
+    return all;
+  };
+  EXPECT_NE(prompts(planted(Gauge::aligned)), prompts(planted(Gauge::rotated)));
+}
+
+TEST_P(EveryPlanted, IsTheSameWhenItIsPlantedAgain) {
+  const Planted again(GetParam(), Gauge::rotated, 2);
+  EXPECT_EQ(to_json(again.truth).dump(), to_json(planted(Gauge::rotated).truth).dump());
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryPlanted,
                          ::testing::Values("bigram", "induction", "induction_llama", "fact",
                                            "fact_llama", "name_mover", "boolean", "mirror_bert",
                                            "superposition", "frac_prevs", "hist", "dyck", "reverse",
                                            "sort"),
                          [](const auto& kind) { return kind.param; });
-
-TEST(Plant, GivesOtherModelsForOtherSeeds) {
-  const Planted first("hist", Gauge::aligned, 1), again("hist", Gauge::aligned, 1),
-      second("hist", Gauge::aligned, 2);
-  EXPECT_EQ(to_json(first.truth).dump(), to_json(again.truth).dump());
-  EXPECT_NE(first.truth.tasks[0].prompts[0].ids, second.truth.tasks[0].prompts[0].ids);
-}
 
 TEST(Plant, NamesTheNearestKind) {
   const TempDir folder;

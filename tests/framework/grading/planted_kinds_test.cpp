@@ -112,7 +112,7 @@ TEST(Bigram, HasTheEntropiesOfItsTable) {
       double nearest = 1;
       for (const double k : {1.0, 2.0, 4.0, 8.0})
         nearest = std::min(nearest, std::fabs(entropy - entropy_by_hand(k)));
-      // Norms are constant to 1e-5, of logits of up to 6.
+      // Norms scale logits of up to 6 by up to 1e-4, since a decoy writes a lot.
       EXPECT_LT(nearest, 1e-3) << "prompt " << p << ", position " << i + 1 << ": " << entropy;
       const auto [known, is_new] = after.emplace(task.prompts[p].ids[i], entropy);
       EXPECT_NEAR(known->second, entropy, 1e-3) << "the same token came before";
@@ -132,7 +132,7 @@ TEST(Bigram, HasTheProbabilitiesOfItsTable) {
       for (const double k : {1.0, 2.0, 4.0, 8.0})
         for (const double by_hand : {1.8 / (k + 1), 0.9 / (k + 1), 0.1 / (16 - k)})
           nearest = std::min(nearest, std::fabs(probability - by_hand));
-      EXPECT_LT(nearest, 1e-4) << probability;
+      EXPECT_LT(nearest, 2e-4) << probability;
       EXPECT_NEAR(distribution.surprisal[i][p], -std::log(probability), 1e-4);
     }
 }
