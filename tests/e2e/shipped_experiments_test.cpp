@@ -30,6 +30,7 @@ std::vector<LongExperiment> long_experiments() {
           {"circuit_discovery",
            shipped + "circuit_discovery.jsonl",
            {"method=eap", "proportions=0.05,0.2"}},
+          {"agreement", shipped + "agreement.jsonl", {}},
           {"factual_recall_tracing",
            shipped + "factual_recall_tracing.jsonl",
            {"samples=2", "kinds=mlp"}},

@@ -50,6 +50,9 @@ TEST_F(PassedOn, ByDefaultIsNothingThatAToolRefuses) {
     Settings given;
     // It needs a model with a vision tower.
     if (entry.name == "concept_emergence") continue;
+    // A mean over one prompt is refused.
+    if (entry.name == "agreement")
+      given["reference"] = folder_.write("reference.txt", "In the beginning\nAnd God said\n");
     if (entry.name == "model_comparison") given["other"] = kModel;
     if (entry.name == "domain_shift")
       given = {{"tuned", kModel}, {"terms", folder_.write("terms.txt", " Lord\n")}};
@@ -72,6 +75,13 @@ TEST_F(PassedOn, IsTheAblationOfLayerResponsibility) {
   EXPECT_THAT(
       refusal<InputError>("layer_responsibility", {{"ablation", "mean"}, {"reference", bad}}),
       HasSubstr("bad.jsonl:1"));
+}
+
+TEST_F(PassedOn, IsTheAblationOfAgreement) {
+  EXPECT_THAT(refusal("agreement", {}), HasSubstr("at least 2"));
+  const std::string good = folder_.write("good.txt", "In the beginning\nAnd God said\n");
+  EXPECT_THAT(refusal("agreement", {{"ablation", "zero"}, {"reference", good}}),
+              HasSubstr("leave out reference"));
 }
 
 TEST_F(PassedOn, IsTheNumberOfCandidates) {
