@@ -119,6 +119,13 @@ TEST_F(OwnParameters, AreRefusedBeforeTheFirstCase) {
   EXPECT_THAT(refusal("answer_sources", {{"template", "{question}"}}), HasSubstr("{passages}"));
 }
 
+TEST_F(OwnParameters, OfProbingAreAPositionAndPenalties) {
+  EXPECT_THAT(refusal("probing", {{"position", "middle"}}),
+              HasSubstr("expected last, first, mean, marker, or an index"));
+  EXPECT_NO_THROW(check("probing", {{"position", "-2"}}));
+  EXPECT_THAT(refusal("probing", {{"lambdas", "none"}}), HasSubstr("give at least one penalty"));
+}
+
 TEST_F(OwnParameters, OfSentencesNameFileAndLine) {
   const auto names = folder_.write("names.txt", kNames);
   const auto of_template = [&](const std::string& text) {
