@@ -8,11 +8,10 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <lensbench/error.hpp>
 #include <lensbench/statistics.hpp>
 
+#include "common/number_text.hpp"
 #include "common/text_alone.hpp"
 #include "exact.hpp"
 #include "faithfulness.hpp"
@@ -49,7 +48,8 @@ void check(const EdgeAttributionOptions& options) {
   const std::vector<double>& shares = options.proportions;
   for (std::size_t i = 0; i < shares.size(); ++i) {
     if (!(shares[i] >= 0 && shares[i] <= 1))
-      refuse("proportions has " + std::to_string(shares[i]) + "; expected shares from 0 to 1");
+      refuse("proportions has " + tracing::number_text(shares[i]) +
+             "; expected shares from 0 to 1");
     if (i > 0 && !(shares[i] > shares[i - 1]))
       refuse("proportions must rise, since areas are taken over them; sort them");
   }
@@ -145,11 +145,7 @@ void add_nodes(Dataset& dataset, const Graph& graph, const at::Tensor& nodes, co
 std::vector<std::string> as_given(const std::vector<double>& numbers) {
   std::vector<std::string> texts;
   texts.reserve(numbers.size());
-  for (const double number : numbers) {
-    std::array<char, 32> text{};
-    texts.emplace_back(text.data(),
-                       std::to_chars(text.data(), text.data() + text.size(), number).ptr);
-  }
+  for (const double number : numbers) texts.push_back(tracing::number_text(number));
   return texts;
 }
 
