@@ -166,6 +166,7 @@ class CircuitDiscovery final : public Experiment {
     const at::Tensor mean = scores.importance.mean(0);
     table.add("importance", {"edge"}, mean, like.units,
               like.long_name + ", mean over the cases that choose edges");
+    table.set_attribute("importance", "view", std::string("graph"));
     const std::int64_t edges = mean.size(0);
     std::vector<std::int64_t> kept;
     kept.reserve(shares.size());
