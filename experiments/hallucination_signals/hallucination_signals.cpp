@@ -11,7 +11,7 @@
 #include <numeric>
 
 #include "answer.hpp"
-#include "common/folds.hpp"
+#include "common/group_folds.hpp"
 #include "common/results.hpp"
 #include "scores.hpp"
 

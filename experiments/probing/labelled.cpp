@@ -8,7 +8,7 @@
 #include <optional>
 #include <set>
 
-#include "common/folds.hpp"
+#include "common/group_folds.hpp"
 
 namespace probing_experiment {
 namespace {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "common/folds.hpp"
+#include "common/group_folds.hpp"
 #include "probing/causal.hpp"
 
 // Halves of the cases and the numbers of causes, by hand.
