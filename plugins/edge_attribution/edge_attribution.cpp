@@ -20,6 +20,7 @@
 #include "graph.hpp"
 #include "outputs.hpp"
 #include "receipts.hpp"
+#include "truth.hpp"
 
 namespace lensbench::edges {
 namespace {
@@ -38,6 +39,7 @@ EdgeAttributionOptions options_of(const Model& model, const Parameters& paramete
   options.most_circuits = parameters.integer("most_circuits");
   options.min_gap = parameters.number("min_gap");
   options.reference = parameters.text("reference");
+  options.truth = parameters.text("truth");
   return options;
 }
 
@@ -168,6 +170,7 @@ void add_options(Dataset& dataset, const EdgeAttributionOptions& options) {
   dataset.attributes["most_circuits"] = options.most_circuits;
   dataset.attributes["min_gap"] = options.min_gap;
   dataset.attributes["reference"] = std::string("none");
+  dataset.attributes["truth"] = std::string("none");
   const bool integral = options.method.starts_with("ig_");
   Provenance{.definition = "edge_" + options.method + "/1",
              .rule = integral ? options.rule : "none",
@@ -196,6 +199,7 @@ void EdgeAttributionTool::check_parameters(const Parameters& parameters) const {
   check(options);
   if (options.ablation == "mean")
     ReferencePrompts(context(), options.reference).check_mean(kMeanAblation);
+  if (!options.truth.empty()) read_truth(graph_of(model().spec()), options.truth);
 }
 
 std::vector<GraphEdge> EdgeAttributionTool::edges() const {
@@ -246,6 +250,10 @@ Dataset EdgeAttributionTool::attribute_edges(const Tokens& clean, const Tokens& 
   subject.reader.describe(dataset);
   add_options(dataset, options);
   if (options.ablation == "mean") ReferencePrompts(context(), options.reference).describe(dataset);
+  if (!options.truth.empty()) {
+    add_truth(dataset, scores, read_truth(graph, options.truth));
+    context().record_file(dataset, "truth", options.truth);
+  }
   if (options.proportions.empty()) return dataset;
 
   const RunState ablated = ablated_run(graph, subject.pair, options);

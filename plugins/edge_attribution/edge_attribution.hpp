@@ -48,6 +48,9 @@ class EdgeAttributionTool final : public EdgeAttribution {
       {"most_circuits", ParameterType::integer, "16", "1",
        "Most circuits in one forward; bounds memory, not results.", "[1, inf)"},
       metric_parameters::kMinGap,
+      {"truth", ParameterType::file, "", "",
+       "JSONL with source, target and slot of the edges that are known to carry the answer, which "
+       "scores are compared with."},
   };
 
   static constexpr const auto& kResults = kEdgeTable;

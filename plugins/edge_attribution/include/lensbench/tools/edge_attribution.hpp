@@ -30,6 +30,9 @@ struct EdgeAttributionOptions {
   /// Prompts of `mean`: one in each line of a file, or JSONL with `text` or `ids`. Empty: the
   /// prompts of all cases of the run.
   std::string reference = {};
+  /// JSONL of the edges that are known to carry the answer: `source`, `target`, `slot`. Empty: none
+  /// are known.
+  std::string truth = {};
 };
 
 /// An edge of the graph of a model: what one node writes to the stream, as another one reads it.
@@ -78,6 +81,7 @@ class LENSBENCH_API EdgeAttribution : public Tool {
   ///   (signed) and `magnitude`, `random_faithfulness` [proportion, draw].
   /// - `cpr`: area under the faithfulness of the signed ranking; `cmd`: area of |1 - faithfulness|
   ///   of that by magnitude; both over the shares, by trapezoids.
+  /// - with `truth`: `in_truth` int8 [edge], and `auroc` of the importance by size.
   /// - `clean_metric`, `corrupted_metric`, `gap` (corrupted minus clean).
   /// \param clean      the prompt that is asked about
   /// \param corrupted  the other prompt, as long in tokens
