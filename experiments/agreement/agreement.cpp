@@ -118,10 +118,10 @@ double scalar_of(const Dataset& dataset, const char* name) {
 struct Metrics {
   double clean, corrupted;
   double gap() const { return clean - corrupted; }
-  /// Difference in units of the gap, or of the metrics where those are larger.
+  /// Difference in units of the gap, of the metrics, or of one logit, whichever is largest: the
+  /// difference of two large logits is as exact as the logits are.
   double relative(double a, double b) const {
-    return std::abs(a - b) /
-           std::max({std::abs(gap()), std::abs(clean), std::abs(corrupted), 1e-6});
+    return std::abs(a - b) / std::max({std::abs(gap()), std::abs(clean), std::abs(corrupted), 1.0});
   }
 };
 
@@ -162,7 +162,7 @@ void add_receipts(Dataset& result, const Answers& answers, const MetricReader& r
   const auto read = statistics::values_of(reader(rows));
   const Metrics metrics{read[0], read[1]};
   const double gap = scalar_of(result, "gap"), tolerance = half ? kHalfTolerance : kTolerance;
-  const char* note = "relative to the gap or the metrics; order of rounding";
+  const char* note = "relative to the gap, the metrics or one logit; order of rounding";
   if (answers.clean.states.defined()) {
     const double start = lens_start(answers.clean, reader) - lens_start(answers.corrupted, reader);
     result.receipts.push_back(make_receipt(
