@@ -84,6 +84,14 @@ TEST_F(PassedOn, IsTheAblationOfAgreement) {
               HasSubstr("leave out reference"));
 }
 
+TEST_F(PassedOn, IsTheAblationOfCircuits) {
+  EXPECT_THAT(refusal("circuit_discovery", {{"ablation", "mean"}}), HasSubstr("at least 2"));
+  const std::string good = folder_.write("good.txt", "In the beginning\nAnd God said\n");
+  EXPECT_NO_THROW(check("circuit_discovery", {{"ablation", "mean"}, {"reference", good}}));
+  EXPECT_THAT(refusal("circuit_discovery", {{"reference", good}}),
+              HasSubstr("only ablation mean uses it"));
+}
+
 TEST_F(PassedOn, IsTheNumberOfCandidates) {
   for (const char* name : {"first_look", "prediction_trajectory", "generation_audit"})
     EXPECT_THAT(refusal(name, {{"top_k", "99999"}}), HasSubstr("top_k")) << name;
