@@ -84,47 +84,47 @@ class OneComponent : public ::testing::Test {
   agreement::Presences presences_{at::zeros({6, 1}, at::kChar), at::zeros({1}, at::kChar),
                                   at::zeros({6, 1}, at::kDouble)};
   using Kinds = std::vector<std::int64_t>;
-  static constexpr std::int8_t kYes = 1, kNo = -1;
+  static constexpr std::int8_t kThere = 1, kAway = -1;
 };
 
 TEST_F(OneComponent, IsNotAContradictionWhileUndecided) {
-  set(agreement::kPatching, kYes, 1.0);
+  set(agreement::kPatching, kThere, 1.0);
   EXPECT_EQ(kinds(), Kinds{});
 }
 
 TEST_F(OneComponent, HasOppositeSignsOnlyWhereBothArePresent) {
-  set(agreement::kPatching, kYes, 1.0);
+  set(agreement::kPatching, kThere, 1.0);
   set(agreement::kGradient, 0, -1.0);
   EXPECT_EQ(kinds(), Kinds{});
-  set(agreement::kGradient, kYes, -1.0);
+  set(agreement::kGradient, kThere, -1.0);
   EXPECT_EQ(kinds(), Kinds{0});
 }
 
 TEST_F(OneComponent, IsDispensableIndirectSaturatedOrPairBound) {
-  set(agreement::kDirect, kYes, 1.0);
-  set(agreement::kAblation, kNo, 0.0);
+  set(agreement::kDirect, kThere, 1.0);
+  set(agreement::kAblation, kAway, 0.0);
   EXPECT_EQ(kinds(), Kinds{1});
-  set(agreement::kDirect, kNo, 0.0);
-  set(agreement::kPatching, kYes, 1.0);
+  set(agreement::kDirect, kAway, 0.0);
+  set(agreement::kPatching, kThere, 1.0);
   EXPECT_EQ(kinds(), Kinds{2});
-  set(agreement::kGradient, kNo, 0.0);
+  set(agreement::kGradient, kAway, 0.0);
   EXPECT_EQ(kinds(), (Kinds{2, 3}));
-  set(agreement::kPatching, kNo, 0.0);
-  set(agreement::kAblation, kYes, 1.0);
+  set(agreement::kPatching, kAway, 0.0);
+  set(agreement::kAblation, kThere, 1.0);
   EXPECT_EQ(kinds(), Kinds{5});
 }
 
 TEST_F(OneComponent, IsNotSeenByTheLensWhereItActsAtTheMetricsPosition) {
-  set(agreement::kLens, kNo, 0.0);
-  set(agreement::kPatching, kYes, 1.0);
+  set(agreement::kLens, kAway, 0.0);
+  set(agreement::kPatching, kThere, 1.0);
   EXPECT_EQ(kinds(), Kinds{}) << "it may act through other positions";
-  presences_.at_position[0] = kYes;
+  presences_.at_position[0] = kThere;
   EXPECT_EQ(kinds(), Kinds{4});
 }
 
 TEST_F(OneComponent, IsDescribedByTheMethodsThatAreDecided) {
-  set(agreement::kDirect, kNo, 0.01);
-  set(agreement::kPatching, kYes, 1.5);
+  set(agreement::kDirect, kAway, 0.01);
+  set(agreement::kPatching, kThere, 1.5);
   const auto texts =
       agreement::contradiction_texts(agreement::contradictions_of(presences_), presences_);
   EXPECT_EQ(texts.front(), "indirect: direct 0.01 (absent), patching 1.5");
