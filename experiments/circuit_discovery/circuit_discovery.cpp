@@ -33,6 +33,7 @@ EdgeAttributionOptions options_of(const Model& model, const Parameters& given) {
   options.steps = given.integer("steps");
   options.ablation = given.text("ablation");
   options.min_gap = given.number("min_gap");
+  options.reference = given.text("reference");
   // The circuits of this experiment come from the mean over cases.
   options.proportions = {};
   return options;
@@ -104,8 +105,10 @@ class CircuitDiscovery final : public Experiment {
       {"steps", ParameterType::integer, "10", "1", "points of the integral", "[1, 1000]"},
       {"ablation", ParameterType::choice, "patching", "",
        "what edges outside of a circuit carry: patching gives the corrupted run's value, zero "
-       "nothing",
-       "patching|zero"},
+       "nothing, mean the node's mean over all positions of the reference prompts",
+       "patching|zero|mean"},
+      {"reference", ParameterType::file, "", "",
+       "prompts that mean averages over, one in each line or JSONL (default: all cases)"},
       {"proportions", ParameterType::numbers, "0.001,0.002,0.005,0.01,0.02,0.05,0.1,0.2,0.5,1", "1",
        "shares of the edges that circuits keep", "[0, 1]"},
       {"random_draws", ParameterType::integer, "10", "1", "random circuits for each share",
@@ -119,6 +122,8 @@ class CircuitDiscovery final : public Experiment {
     options_of(model, parameters);
     shares_of(parameters);
     edges_->check_compatible(model);
+    edges_->check_parameters(edges_->parameters(
+        {{"ablation", parameters.text("ablation")}, {"reference", parameters.text("reference")}}));
   }
 
   /// The first pass scores edges on every other case, the second runs circuits on the others.
@@ -166,6 +171,7 @@ class CircuitDiscovery final : public Experiment {
     const at::Tensor mean = scores.importance.mean(0);
     table.add("importance", {"edge"}, mean, like.units,
               like.long_name + ", mean over the cases that choose edges");
+    table.set_attribute("importance", "view", std::string("graph"));
     const std::int64_t edges = mean.size(0);
     std::vector<std::int64_t> kept;
     kept.reserve(shares.size());

@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "answer.hpp"
+#include "common/group_folds.hpp"
 #include "common/results.hpp"
 #include "scores.hpp"
 
@@ -42,7 +43,7 @@ struct Judgement {
       const auto values = statistics::values_of(summary.dataset(number, "signals")["value"].tensor);
       for (std::size_t s = 0; s < values.size(); ++s) signals[s].push_back(values[s]);
     }
-    folds = folds_of(labels, groups, n_folds);
+    folds = common::folds_of(labels, groups, n_folds);
     base_rate = base_rate_elsewhere(labels, folds);
     for (std::size_t s = 0; s < signals.size(); ++s) {
       predicted.push_back(predicted_elsewhere(signals[s], labels, folds));

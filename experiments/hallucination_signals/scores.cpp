@@ -7,7 +7,6 @@
 #include <lensbench/linear_algebra.hpp>
 #include <lensbench/statistics.hpp>
 #include <limits>
-#include <map>
 
 namespace hallucination_signals {
 namespace {
@@ -17,29 +16,6 @@ constexpr double kPenalty = 1;
 // Rounding of the loss can end the iteration above the default of 1e-8. With the penalty, weights
 // are then exact to 1e-6.
 constexpr double kGradient = 1e-6;
-
-struct Group {
-  double share = 0;  ///< share of cases with label 1
-  std::vector<std::size_t> cases;
-};
-
-std::vector<Group> groups_in_order(const std::vector<int>& labels,
-                                   const std::vector<std::string>& names) {
-  std::vector<Group> groups;
-  std::map<std::string, std::size_t> known;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto [place, is_new] = known.emplace(names[i], groups.size());
-    if (is_new) groups.emplace_back();
-    groups[place->second].cases.push_back(i);
-  }
-  for (Group& group : groups) {
-    for (const std::size_t i : group.cases) group.share += labels[i];
-    group.share /= static_cast<double>(group.cases.size());
-  }
-  std::stable_sort(groups.begin(), groups.end(),
-                   [](const Group& a, const Group& b) { return a.share < b.share; });
-  return groups;
-}
 
 /// Mean and standard deviation (divisor n).
 struct Scale {
@@ -93,17 +69,6 @@ double auroc(const std::vector<double>& scores, const std::vector<int>& labels,
     first = next;
   }
   return ones > 0 && zeros > 0 ? wins / (ones * zeros) : kNotDetermined;
-}
-
-std::vector<std::int64_t> folds_of(const std::vector<int>& labels,
-                                   const std::vector<std::string>& groups, std::int64_t folds) {
-  std::vector<std::int64_t> fold(labels.size());
-  std::int64_t dealt = 0;
-  for (const Group& group : groups_in_order(labels, groups)) {
-    for (const std::size_t i : group.cases) fold[i] = dealt % folds;
-    ++dealt;
-  }
-  return fold;
 }
 
 std::vector<double> predicted_elsewhere(const std::vector<double>& signal,

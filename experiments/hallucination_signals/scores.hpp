@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace hallucination_signals {
@@ -14,13 +13,6 @@ namespace hallucination_signals {
 /// \param cases   indices of the cases to compare, with repetitions
 double auroc(const std::vector<double>& scores, const std::vector<int>& labels,
              const std::vector<std::size_t>& cases);
-
-/// Fold of each case. All cases of a group are in one fold. Groups are dealt to the folds in turn,
-/// in the order of their share of cases with label 1, then of their first case, so that every fold
-/// has about the same share.
-/// \param groups  label of the group of each case
-std::vector<std::int64_t> folds_of(const std::vector<int>& labels,
-                                   const std::vector<std::string>& groups, std::int64_t folds);
 
 /// Probability of label 1 of each case by a logistic regression on one signal, fitted on all other
 /// folds: the signal is divided by its standard deviation there after its mean is subtracted, and

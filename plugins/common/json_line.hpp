@@ -5,9 +5,27 @@
 #include <functional>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace lensbench::tracing {
+
+/// Parses JSON whose objects have each key once. The parser itself would keep the last value.
+/// \param where  file and number of the line, for the message
+/// \throws InputError that names the key; nlohmann::json::parse_error for a text that is not JSON
+inline nlohmann::json parse_with_keys_once(const std::string& text, const std::string& where) {
+  using nlohmann::json;
+  std::vector<std::set<std::string>> known;  // keys of the objects that are open
+  return json::parse(text, [&](int, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start) known.emplace_back();
+    if (event == json::parse_event_t::object_end) known.pop_back();
+    if (event == json::parse_event_t::key && !known.back().insert(parsed.get<std::string>()).second)
+      throw InputError(where + ": the key " + parsed.get<std::string>() +
+                       " is given twice; give it once");
+    return true;
+  });
+}
 
 /// JSON object of a line of a JSONL file. The parser also checks that texts are UTF-8.
 /// \param where     file and number of the line, for the message
@@ -16,7 +34,7 @@ namespace lensbench::tracing {
 inline nlohmann::json object_of_line(const std::string& line, const std::string& where,
                                      const std::string& expected) {
   try {
-    nlohmann::json object = nlohmann::json::parse(line);
+    nlohmann::json object = parse_with_keys_once(line, where);
     if (object.is_object()) return object;
   } catch (const nlohmann::json::parse_error& error) {
     const std::string text = error.what();

@@ -8,11 +8,11 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <lensbench/error.hpp>
+#include <lensbench/reference_prompts.hpp>
 #include <lensbench/statistics.hpp>
 
+#include "common/number_text.hpp"
 #include "common/text_alone.hpp"
 #include "exact.hpp"
 #include "faithfulness.hpp"
@@ -20,6 +20,7 @@
 #include "graph.hpp"
 #include "outputs.hpp"
 #include "receipts.hpp"
+#include "truth.hpp"
 
 namespace lensbench::edges {
 namespace {
@@ -37,8 +38,13 @@ EdgeAttributionOptions options_of(const Model& model, const Parameters& paramete
   options.random_draws = parameters.integer("random_draws");
   options.most_circuits = parameters.integer("most_circuits");
   options.min_gap = parameters.number("min_gap");
+  options.reference = parameters.text("reference");
+  options.truth = parameters.text("truth");
   return options;
 }
+
+/// Subject of messages about the reference prompts.
+constexpr const char* kMeanAblation = "edge_attribution: ablation mean";
 
 [[noreturn]] void refuse(const std::string& fault) {
   throw UsageError("edge_attribution: " + fault);
@@ -49,12 +55,16 @@ void check(const EdgeAttributionOptions& options) {
   const std::vector<double>& shares = options.proportions;
   for (std::size_t i = 0; i < shares.size(); ++i) {
     if (!(shares[i] >= 0 && shares[i] <= 1))
-      refuse("proportions has " + std::to_string(shares[i]) + "; expected shares from 0 to 1");
+      refuse("proportions has " + tracing::number_text(shares[i]) +
+             "; expected shares from 0 to 1");
     if (i > 0 && !(shares[i] > shares[i - 1]))
       refuse("proportions must rise, since areas are taken over them; sort them");
   }
-  if (options.ablation != "patching" && options.ablation != "zero")
-    refuse("unknown ablation '" + options.ablation + "'; give patching or zero");
+  if (options.ablation != "patching" && options.ablation != "zero" && options.ablation != "mean")
+    refuse("unknown ablation '" + options.ablation + "'; give patching, zero or mean");
+  if (!options.reference.empty() && options.ablation != "mean")
+    refuse("reference is '" + options.reference +
+           "', but only ablation mean uses it; leave out reference");
   if (options.random_draws < 0 || options.most_circuits < 1)
     refuse("found random_draws " + std::to_string(options.random_draws) + " and most_circuits " +
            std::to_string(options.most_circuits) + "; expected at least 0 and at least 1");
@@ -145,11 +155,7 @@ void add_nodes(Dataset& dataset, const Graph& graph, const at::Tensor& nodes, co
 std::vector<std::string> as_given(const std::vector<double>& numbers) {
   std::vector<std::string> texts;
   texts.reserve(numbers.size());
-  for (const double number : numbers) {
-    std::array<char, 32> text{};
-    texts.emplace_back(text.data(),
-                       std::to_chars(text.data(), text.data() + text.size(), number).ptr);
-  }
+  for (const double number : numbers) texts.push_back(tracing::number_text(number));
   return texts;
 }
 
@@ -163,6 +169,8 @@ void add_options(Dataset& dataset, const EdgeAttributionOptions& options) {
   dataset.attributes["random_draws"] = options.random_draws;
   dataset.attributes["most_circuits"] = options.most_circuits;
   dataset.attributes["min_gap"] = options.min_gap;
+  dataset.attributes["reference"] = std::string("none");
+  dataset.attributes["truth"] = std::string("none");
   const bool integral = options.method.starts_with("ig_");
   Provenance{.definition = "edge_" + options.method + "/1",
              .rule = integral ? options.rule : "none",
@@ -187,7 +195,11 @@ void EdgeAttributionTool::check_compatible(const Model& model) const {
 }
 
 void EdgeAttributionTool::check_parameters(const Parameters& parameters) const {
-  check(options_of(model(), parameters));
+  const EdgeAttributionOptions options = options_of(model(), parameters);
+  check(options);
+  if (options.ablation == "mean")
+    ReferencePrompts(context(), options.reference).check_mean(kMeanAblation);
+  if (!options.truth.empty()) read_truth(graph_of(model().spec()), options.truth);
 }
 
 std::vector<GraphEdge> EdgeAttributionTool::edges() const {
@@ -237,19 +249,35 @@ Dataset EdgeAttributionTool::attribute_edges(const Tokens& clean, const Tokens& 
   if (nodes.defined()) add_nodes(dataset, graph, nodes, subject.reader.units());
   subject.reader.describe(dataset);
   add_options(dataset, options);
+  if (options.ablation == "mean") ReferencePrompts(context(), options.reference).describe(dataset);
+  if (!options.truth.empty()) {
+    add_truth(dataset, scores, read_truth(graph, options.truth));
+    context().record_file(dataset, "truth", options.truth);
+  }
   if (options.proportions.empty()) return dataset;
 
-  const bool patching = options.ablation == "patching";
-  const RunState nothing =
-      patching ? RunState() : run_without_nodes(model(), graph, subject.pair.base());
-  const CircuitInputs inputs{graph, runs.clean(), subject.pair.base(),
-                             patching ? subject.pair.source() : nothing, subject.reader};
+  const RunState ablated = ablated_run(graph, subject.pair, options);
+  const CircuitInputs inputs{graph, runs.clean(), subject.pair.base(), ablated, subject.reader};
   const Faithfulness found = measure_faithfulness(context(), inputs, scores.neg(),
                                                   nodes.defined() ? nodes.neg() : nodes, options);
   add_faithfulness(dataset, found, options, subject.reader.units());
-  for (Receipt& receipt : receipts_of_circuits(context(), inputs, found, subject.gap, patching))
+  for (Receipt& receipt :
+       receipts_of_circuits(context(), inputs, found, subject.gap, options.ablation == "patching"))
     dataset.receipts.push_back(std::move(receipt));
   return dataset;
+}
+
+RunState EdgeAttributionTool::ablated_run(const Graph& graph, const paths::RunPair& pair,
+                                          const EdgeAttributionOptions& options) {
+  if (options.ablation == "patching") return pair.source();
+  if (options.ablation == "zero") return run_without_nodes(model(), graph, pair.base());
+  const ReferencePrompts reference(context(), options.reference);
+  if (const std::string key = reference.key(); key != means_key_) {
+    reference.check_mean(kMeanAblation);
+    means_ = mean_outputs(model(), reference);
+    means_key_ = key;
+  }
+  return run_with_means(model(), graph, pair.base(), means_);
 }
 
 CircuitMetrics EdgeAttributionTool::run_circuits(const Tokens& clean, const Tokens& corrupted,
@@ -263,11 +291,8 @@ CircuitMetrics EdgeAttributionTool::run_circuits(const Tokens& clean, const Toke
            "] bool, one column for each of edges()");
   const PairedRuns runs = checked_pair(clean, corrupted);
   const Subject subject(model(), runs, target, options);
-  const bool patching = options.ablation == "patching";
-  const RunState nothing =
-      patching ? RunState() : run_without_nodes(model(), graph, subject.pair.base());
-  const CircuitInputs inputs{graph, runs.clean(), subject.pair.base(),
-                             patching ? subject.pair.source() : nothing, subject.reader};
+  const RunState ablated = ablated_run(graph, subject.pair, options);
+  const CircuitInputs inputs{graph, runs.clean(), subject.pair.base(), ablated, subject.reader};
   const at::Tensor ends = at::stack(
       {at::ones({circuits.size(1)}, at::kBool), at::zeros({circuits.size(1)}, at::kBool)});
   const std::vector<double> metrics = statistics::values_of(lensbench::edges::run_circuits(

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <lensbench/tools/edge_attribution.hpp>
+#include <string>
 
+#include "means.hpp"
 #include "schema.hpp"
 
 namespace lensbench::edges {
@@ -34,8 +36,10 @@ class EdgeAttributionTool final : public EdgeAttribution {
        "top takes the best edges; greedy grows the circuit back from the logits.", "top|greedy"},
       {"ablation", ParameterType::choice, "patching", "",
        "What edges outside of a circuit carry: patching gives the corrupted run's value, zero "
-       "nothing.",
-       "patching|zero"},
+       "nothing, mean the node's mean over all positions of the reference prompts.",
+       "patching|zero|mean"},
+      {"reference", ParameterType::file, "", "",
+       "Prompts that mean averages over, one in each line or JSONL (default: all cases)."},
       {"proportions", ParameterType::numbers, "0.001,0.002,0.005,0.01,0.02,0.05,0.1,0.2,0.5,1", "1",
        "Shares of the edges that circuits keep, in rising order; none measures no circuit.",
        "[0, 1]"},
@@ -44,6 +48,9 @@ class EdgeAttributionTool final : public EdgeAttribution {
       {"most_circuits", ParameterType::integer, "16", "1",
        "Most circuits in one forward; bounds memory, not results.", "[1, inf)"},
       metric_parameters::kMinGap,
+      {"truth", ParameterType::file, "", "",
+       "JSONL with source, target and slot of the edges that are known to carry the answer, which "
+       "scores are compared with."},
   };
 
   static constexpr const auto& kResults = kEdgeTable;
@@ -58,6 +65,14 @@ class EdgeAttributionTool final : public EdgeAttribution {
   CircuitMetrics run_circuits(const Tokens& clean, const Tokens& corrupted, const Target& target,
                               const at::Tensor& circuits,
                               const EdgeAttributionOptions& options) override;
+
+ private:
+  /// Values that edges outside of a circuit carry.
+  RunState ablated_run(const Graph& graph, const paths::RunPair& pair,
+                       const EdgeAttributionOptions& options);
+
+  std::string means_key_;  ///< reference prompts of `means_`
+  NodeMeans means_;        ///< of the last request, which other prompts share
 };
 
 }  // namespace lensbench::edges

@@ -28,6 +28,12 @@ inline constexpr ResultSpec kEdgeTable[] = {
      false},
     {"cmd", "", "1", "area of |1 - faithfulness| of the ranking by magnitude", View::general,
      false},
+    {"in_truth", "edge", "1", "1: the truth says that the edge carries the answer", View::general,
+     false},
+    {"auroc", "", "1",
+     "share of pairs of a true edge and another one in which the true one has the larger "
+     "importance by size",
+     View::general, false},
     {"clean_metric", "", "nats or 1", "metric of the clean run", View::general},
     {"corrupted_metric", "", "nats or 1", "metric of the corrupted run", View::general},
     {"gap", "", "nats or 1", "corrupted_metric minus clean_metric", View::general},

@@ -8,19 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "common/number_text.hpp"
 #include "linear_probe.hpp"
 
 namespace lensbench::probing {
 namespace {
 
 constexpr std::array kControls = {"shuffled", "random_type", "majority", "input"};
-
-/// Shortest text of a number.
-std::string spelled(double number) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
-  return {text.data(), end};
-}
 
 }  // namespace
 
@@ -60,7 +54,7 @@ void check_options(const ProbeOptions& options) {
     throw UsageError("probe: lambdas is empty; give at least one penalty");
   for (const double lambda : options.lambdas)
     if (!(lambda > 0) || !std::isfinite(lambda))
-      throw UsageError("probe: lambdas has " + std::to_string(lambda) + "; expected above 0");
+      throw UsageError("probe: lambdas has " + tracing::number_text(lambda) + "; expected above 0");
   for (const std::string& control : options.controls)
     if (std::find(kControls.begin(), kControls.end(), control) == kControls.end())
       throw UsageError("probe: control '" + control +
@@ -71,7 +65,7 @@ void add_options(Dataset& dataset, const ProbeOptions& options) {
   auto& attributes = dataset.attributes;
   std::vector<std::string> lambdas;
   lambdas.reserve(options.lambdas.size());
-  for (const double lambda : options.lambdas) lambdas.push_back(spelled(lambda));
+  for (const double lambda : options.lambdas) lambdas.push_back(tracing::number_text(lambda));
   attributes["hooks"] = options.hooks;
   attributes["position"] = options.position;
   attributes["kind"] = options.kind;

@@ -151,6 +151,8 @@ def experiments(inputs, model):
                                            "--set", "minimum_accuracy=0", "--set", "traced=4"],
         "concept_emergence": [*ids, "--set", "concepts=t3,t7", "--set", "samples=100"],
         "circuit_discovery": ["--prompts", inputs.pairs, "--set", "steps=64", "--set", "proportions=0.1,1", "--set", "random_draws=2"],
+        "agreement": ["--prompts", inputs.pairs],
+        "probing": ["--prompts", inputs.labelled, "--set", "folds=2", "--set", "target=t3", "--set", "versus=t7", "--set", "steered=4"],
         "induction_heads": ["--prompt", "t1", "--set", "sequences=4", "--set", "length=5", "--set", "start=none", "--set", "draws=2"],
         "factual_recall_tracing": ["--prompts", inputs.facts, "--set", "samples=3"],
         "answer_sources": ["--prompts", inputs.questions],

@@ -22,7 +22,7 @@ TEST(ListCommand, NamesTheShippedToolsAndExperiments) {
                           "generation_audit", "model_comparison", "hallucination_signals",
                           "training_dynamics", "induction_heads", "domain_shift", "answer_sources",
                           "indirect_object_identification", "factual_recall_tracing",
-                          "concept_emergence", "circuit_discovery"}));
+                          "concept_emergence", "circuit_discovery", "agreement", "probing"}));
 }
 
 TEST(ListCommand, ShowsDeclaredToolsWithTheirParametersAndWhetherTheyAreThere) {

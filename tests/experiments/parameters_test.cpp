@@ -50,6 +50,9 @@ TEST_F(PassedOn, ByDefaultIsNothingThatAToolRefuses) {
     Settings given;
     // It needs a model with a vision tower.
     if (entry.name == "concept_emergence") continue;
+    // A mean over one prompt is refused.
+    if (entry.name == "agreement")
+      given["reference"] = folder_.write("reference.txt", "In the beginning\nAnd God said\n");
     if (entry.name == "model_comparison") given["other"] = kModel;
     if (entry.name == "domain_shift")
       given = {{"tuned", kModel}, {"terms", folder_.write("terms.txt", " Lord\n")}};
@@ -72,6 +75,21 @@ TEST_F(PassedOn, IsTheAblationOfLayerResponsibility) {
   EXPECT_THAT(
       refusal<InputError>("layer_responsibility", {{"ablation", "mean"}, {"reference", bad}}),
       HasSubstr("bad.jsonl:1"));
+}
+
+TEST_F(PassedOn, IsTheAblationOfAgreement) {
+  EXPECT_THAT(refusal("agreement", {}), HasSubstr("at least 2"));
+  const std::string good = folder_.write("good.txt", "In the beginning\nAnd God said\n");
+  EXPECT_THAT(refusal("agreement", {{"ablation", "zero"}, {"reference", good}}),
+              HasSubstr("leave out reference"));
+}
+
+TEST_F(PassedOn, IsTheAblationOfCircuits) {
+  EXPECT_THAT(refusal("circuit_discovery", {{"ablation", "mean"}}), HasSubstr("at least 2"));
+  const std::string good = folder_.write("good.txt", "In the beginning\nAnd God said\n");
+  EXPECT_NO_THROW(check("circuit_discovery", {{"ablation", "mean"}, {"reference", good}}));
+  EXPECT_THAT(refusal("circuit_discovery", {{"reference", good}}),
+              HasSubstr("only ablation mean uses it"));
 }
 
 TEST_F(PassedOn, IsTheNumberOfCandidates) {
@@ -107,6 +125,13 @@ TEST_F(OwnParameters, AreRefusedBeforeTheFirstCase) {
               HasSubstr("expected 2"));
   EXPECT_THAT(refusal("induction_heads", {{"length", "200"}}), HasSubstr("positions"));
   EXPECT_THAT(refusal("answer_sources", {{"template", "{question}"}}), HasSubstr("{passages}"));
+}
+
+TEST_F(OwnParameters, OfProbingAreAPositionAndPenalties) {
+  EXPECT_THAT(refusal("probing", {{"position", "middle"}}),
+              HasSubstr("expected last, first, mean, marker, or an index"));
+  EXPECT_NO_THROW(check("probing", {{"position", "-2"}}));
+  EXPECT_THAT(refusal("probing", {{"lambdas", "none"}}), HasSubstr("give at least one penalty"));
 }
 
 TEST_F(OwnParameters, OfSentencesNameFileAndLine) {

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/linear_algebra/matrices.hpp"
+#include "core/text/number_text.hpp"
 
 // Logistic regression by Newton's method. The loss is convex, so the minimum does not depend on the
 // start.
@@ -69,16 +70,16 @@ at::Tensor plus_minus(const at::Tensor& labels, std::int64_t rows) {
 /// Negated comparisons, so that NaN is refused too.
 void check(const LogisticOptions& options) {
   if (!(options.lambda >= 0) || !(options.tolerance > 0) || options.iterations < 1)
-    throw UsageError("logistic regression: found lambda " + std::to_string(options.lambda) +
-                     ", tolerance " + std::to_string(options.tolerance) + " and " +
+    throw UsageError("logistic regression: found lambda " + shortest_text(options.lambda) +
+                     ", tolerance " + shortest_text(options.tolerance) + " and " +
                      std::to_string(options.iterations) +
                      " iterations; expected lambda of at least 0, a tolerance above 0 and at least "
                      "1 iteration");
 }
 
 [[noreturn]] void did_not_converge(const LogisticOptions& options, double norm) {
-  throw RunError("logistic regression: the gradient still has norm " + std::to_string(norm) +
-                 " (expected at most " + std::to_string(options.tolerance) +
+  throw RunError("logistic regression: the gradient still has norm " + rounded_text(norm) +
+                 " (expected at most " + shortest_text(options.tolerance) +
                  "); without a penalty, separable rows have no minimum: use lambda above 0");
 }
 

@@ -1,12 +1,12 @@
 #include "core/parameters/value_check.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
 
 #include "core/text/boolean.hpp"
+#include "core/text/number_text.hpp"
 #include "core/text/suggest.hpp"
 
 // Texts of parameters: their checks and their one canonical spelling, which is stored in recipes
@@ -29,13 +29,6 @@ std::string trim(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return "";
   return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
-}
-
-/// Shortest text that reads back as the number, so that 0.1 is stored as `0.1`.
-std::string shortest(double value) {
-  std::array<char, 32> text{};
-  const auto result = std::to_chars(text.data(), text.data() + text.size(), value);
-  return {text.data(), result.ptr};
 }
 
 /// An interval that cannot be read allows nothing; `problem_of` reports it to the plug-in's author.
@@ -61,7 +54,7 @@ std::optional<std::string> canonical_number(const ParameterInfo& parameter,
                                             const std::string& text) {
   const auto value = parse_finite(text);
   if (!value || !is_allowed_number(parameter, *value)) return std::nullopt;
-  return shortest(*value);
+  return shortest_text(*value);
 }
 
 /// The spelling of one item of a list, or of a value that is not a list.
@@ -151,7 +144,7 @@ std::optional<Interval> parse_interval(std::string_view text) {
 /// limit.
 std::string limits_in_words(const Interval& interval) {
   const bool below = std::isfinite(interval.high), above = std::isfinite(interval.low);
-  const std::string low = shortest(interval.low), high = shortest(interval.high);
+  const std::string low = shortest_text(interval.low), high = shortest_text(interval.high);
   if (above && below && !interval.low_open && !interval.high_open)
     return "from " + low + " to " + high;
   std::string words;

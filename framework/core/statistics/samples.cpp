@@ -7,6 +7,8 @@
 #include <lensbench/error.hpp>
 #include <string>
 
+#include "core/text/number_text.hpp"
+
 namespace lensbench::statistics {
 
 std::vector<double> present(const std::vector<double>& values) {
@@ -27,7 +29,7 @@ void check_resampling(const Resampling& resampling) {
     throw UsageError("resampling: " + std::to_string(resampling.samples) +
                      " samples, expected at least " + std::to_string(kFewestSamples));
   if (!(resampling.confidence > 0 && resampling.confidence < 1))
-    throw UsageError("resampling: confidence " + std::to_string(resampling.confidence) +
+    throw UsageError("resampling: confidence " + shortest_text(resampling.confidence) +
                      ", expected a number between 0 and 1");
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/text/number_text.hpp"
 #include "model/corpus/documents.hpp"
 
 namespace lensbench {
@@ -23,7 +24,7 @@ void check_options(const Model& model, const CorpusOptions& options) {
                      " tokens; give at least 1 and at most the length of a window");
   if (!(options.held_out_share >= 0.0 && options.held_out_share <= 1.0))
     throw UsageError("corpus: the share that is held out is " +
-                     std::to_string(options.held_out_share) + "; give 0 to 1");
+                     shortest_text(options.held_out_share) + "; give 0 to 1");
 }
 
 /// Random permutation (Fisher-Yates).

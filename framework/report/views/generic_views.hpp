@@ -42,6 +42,10 @@ Lines token_values_view(const View& view, const std::vector<const Variable*>& va
 Lines columns_view(const View& view, const std::string& dim,
                    const std::vector<const Variable*>& variables);
 
+/// List of the edges of a graph with their names, the largest value of the first variable first.
+Lines graph_view(const View& view, const std::string& dim,
+                 const std::vector<const Variable*>& variables);
+
 /// View of a variable: its attribute `view`, else a view that suits its dimensions; `general` for
 /// variables that no other view can draw.
 lensbench::View view_of_variable(const Variable& variable);

@@ -54,9 +54,9 @@ Kind possible_kind(Kind kind, const Variable& variable) {
     case Kind::trajectory:
     case Kind::bars:
       return axes.size() == 1 && of_tokens ? Kind::tokens : kind;
-    // Graphs are not drawn in the terminal; their values are listed.
+    // A list of edges needs a value for each.
     case Kind::graph:
-      return Kind::table;
+      return axes.size() == 1 && !of_tokens ? kind : Kind::table;
     default:
       return kind;
   }
@@ -115,7 +115,7 @@ class Pictures {
   // Dimension of the table that a variable shares with others; empty for a picture of its own.
   static std::string shared_dim(Kind kind, const Variable& variable) {
     if (kind == Kind::tokens || kind == Kind::generation) return "token";
-    if (kind != Kind::table && kind != Kind::statistics) return "";
+    if (kind != Kind::table && kind != Kind::statistics && kind != Kind::graph) return "";
     auto axes = axes_of(variable);
     if (axes.size() > 1) std::erase(axes, "token");
     return axes.front();
@@ -137,6 +137,8 @@ class Pictures {
         return heatmap_view(view_, first, map_axes(first), Palette::around_zero);
       case Kind::image:
         return image(first);
+      case Kind::graph:
+        return graph_view(view_, picture.dim, picture.variables);
       case Kind::statistics:
       case Kind::table:
         return picture.dim == "token" ? token_values_view(view_, picture.variables)

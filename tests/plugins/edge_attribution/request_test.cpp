@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include <lensbench/error.hpp>
+#include <map>
 
 #include "edge_attribution/circuit.hpp"
 #include "edge_attribution/graph.hpp"
@@ -131,6 +132,62 @@ TEST_F(Requests, ZeroAblationOfEverythingLeavesWhatIsNotANode) {
   const at::Tensor logits =
       gpt2_.model->forward(make_batch(gpt2_.tokens), {}, hooks).logits[0][-1].to(at::kDouble);
   EXPECT_NEAR(found.none, logits.log_softmax(-1)[6].item<double>(), 1e-5);
+}
+
+/// Means over all positions of two prompts by plain runs, by hook point.
+std::map<std::string, at::Tensor> means_of(const Model& model, const std::vector<Tokens>& prompts) {
+  std::map<std::string, at::Tensor> sums;
+  std::int64_t positions = 0;
+  Hooks hooks;
+  for (const char* glob : {"hook_embed", "blocks.*.attn.hook_z", "blocks.*.hook_mlp_out"})
+    hooks.read(glob, [&](const at::Tensor& x, const HookPoint& point) {
+      const at::Tensor sum = x[0].to(at::kDouble).sum(0);
+      at::Tensor& known = sums[point.name];
+      known = known.defined() ? known.add(sum) : sum;
+    });
+  for (const Tokens& one : prompts) {
+    model.forward(make_batch(one), {}, hooks);
+    positions += one.size();
+  }
+  for (auto& [name, sum] : sums) sum = sum.div(static_cast<double>(positions));
+  return sums;
+}
+
+// Without an edge, every node writes its mean; with the edges that leave the embedding, what they
+// change reaches the logits by one edge alone, since every other node still writes its mean.
+TEST_F(Requests, MeanAblationIsARunInWhichNodesWriteTheirMeans) {
+  const std::vector<Tokens> prompts = {gpt2_.tokens, gpt2_.tokens_of({9, 1, 4})};
+  gpt2_.context.set_reference_prompts([&] { return prompts; });
+  const Graph graph = graph_of(gpt2_.model->spec());
+  at::Tensor circuits = at::zeros({2, std::ssize(graph.edges)}, at::kBool);
+  for (std::size_t e = 0; e < graph.edges.size(); ++e)
+    if (graph.edges[e].sender == 0) circuits[1][static_cast<std::int64_t>(e)] = true;
+  EdgeAttributionOptions options;
+  options.ablation = "mean";
+  const CircuitMetrics found = gpt2_.tool.run_circuits(gpt2_.tokens, gpt2_.tokens_of(kCorrupted),
+                                                       Target::token(6), circuits, options);
+  const auto means = means_of(*gpt2_.model, prompts);
+  const auto metric = [&](bool with_embedding) {
+    Hooks hooks;
+    const auto mean = [&](const at::Tensor& x, const HookPoint& point) {
+      return means.at(point.name).to(at::kFloat).expand(x.sizes()).contiguous();
+    };
+    if (!with_embedding) hooks.replace("hook_embed", mean);
+    hooks.replace("blocks.*.attn.hook_z", mean);
+    hooks.replace("blocks.*.hook_mlp_out", mean);
+    const at::Tensor logits =
+        gpt2_.model->forward(make_batch(gpt2_.tokens), {}, hooks).logits[0][-1].to(at::kDouble);
+    return logits.log_softmax(-1)[6].item<double>();
+  };
+  EXPECT_NEAR(found.none, metric(false), 1e-5);
+  EXPECT_NEAR(found.metrics.at(0), metric(false), 1e-5);
+  EXPECT_NEAR(found.metrics.at(1), metric(true), 1e-5);
+  EXPECT_NEAR(found.all, found.clean, 1e-5);
+}
+
+TEST_F(Requests, MeanAblationNeedsSeveralPrompts) {
+  EXPECT_THAT(fault(gpt2_, {{"ablation", "mean"}}), HasSubstr("expected at least 2"));
+  EXPECT_THAT(fault(gpt2_, {{"reference", "some.txt"}}), HasSubstr("only ablation mean uses it"));
 }
 
 TEST(Circuits, GrowBackFromTheLogitsAlongTheBestEdge) {

@@ -105,6 +105,8 @@ TEST_F(ProbeRequests, NameFileLineAndFieldOfABadFile) {
               HasSubstr("unknown field colour"));
   EXPECT_THAT(misread(R"({"ids": [3], "label": 1, "position": "x"})"), HasSubstr("field position"));
   EXPECT_THAT(misread("{\"text\": \"\xff\", \"label\": 1}"), HasSubstr("not UTF-8"));
+  EXPECT_THAT(misread("{\"ids\": [3], \"label\": 1}\n{\"ids\": [4], \"label\": 0, \"label\": 1}"),
+              HasSubstr("examples.jsonl:2: the key label is given twice; give it once"));
 }
 
 TEST_F(ProbeRequests, ForExamplesThatCannotBeSplitAreRefused) {

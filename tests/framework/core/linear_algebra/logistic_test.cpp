@@ -89,6 +89,22 @@ TEST(FitLogistic, SaysThatSeparableRowsNeedAPenalty) {
               AllOf(HasSubstr("separable"), HasSubstr("lambda")));
 }
 
+// By hand: at w = 0 the gradient is -1 and the curvature 1.5, so that one step leads to w = 2/3,
+// where the gradient is 2/3 - 2 / (1 + e^(2/3)) = -0.01182.
+TEST(FitLogistic, SaysSmallNumbersInItsMessages) {
+  const at::Tensor x = at::tensor({1.0, -1.0}, at::kDouble).unsqueeze(1);
+  const LogisticOptions impatient{
+      .lambda = 1, .intercept = false, .tolerance = 2e-9, .iterations = 1};
+  EXPECT_THAT(message_of<RunError>([&] {
+                fit_logistic(x, at::tensor({1, 0}), impatient);
+              }),
+              HasSubstr("still has norm 0.0118 (expected at most 2e-09)"));
+  EXPECT_THAT(message_of<UsageError>([&] {
+                fit_logistic(x, at::tensor({1, 0}), {.lambda = -1e-9});
+              }),
+              HasSubstr("found lambda -1e-09"));
+}
+
 TEST(FitLogistic, NamesWrongArguments) {
   const at::Tensor x = at::ones({2, 1});
   EXPECT_THAT(message_of<UsageError>([&] {

@@ -131,6 +131,37 @@ layer   mean  range low  range high
 )"));
 }
 
+Variable edge_names(const std::string& name, const std::vector<std::string>& texts) {
+  Variable names;
+  names.name = name;
+  names.dims = {"edge"};
+  names.strings = texts;
+  names.coordinate = true;
+  return names;
+}
+
+TEST(RenderByView, ListsTheEdgesOfAGraphByNameTheLargestFirst) {
+  Dataset dataset;
+  dataset.add(edge_names("source", {"embed", "L0H0", "embed"}));
+  dataset.add(edge_names("target", {"L0H0", "logits", "logits"}));
+  dataset.add(viewed(variable("importance", {"edge"}, doubles({0.5, -2, NAN}, {3})), View::graph,
+                     "what it carries"));
+  dataset.add(viewed(variable("score", {"edge"}, doubles({-0.5, 2, 0}, {3})), View::graph));
+  EXPECT_THAT(render_dataset("x", dataset, token_text, {}), HasSubstr(R"(
+source  target  importance   score
+L0H0    logits      -2.000   2.000
+embed   L0H0         0.500  -0.500
+embed   logits)"));
+}
+
+TEST(RenderByView, ShowsFortyEdgesOfAGraphAndSaysSo) {
+  Dataset dataset;
+  dataset.add(viewed(variable("importance", {"edge"}, at::rand({100})), View::graph));
+  const std::string text = render_dataset("x", dataset, token_text, {});
+  EXPECT_THAT(text, HasSubstr("Shown: the 40 of 100 with the largest size of importance"));
+  EXPECT_LE(lines_of(text).size(), 50);
+}
+
 TEST(RenderByView, TakesAboutSixtyLinesForAVariable) {
   for (const View view : {View::heatmap, View::trajectory, View::bars, View::tokens,
                           View::attention, View::patching, View::statistics}) {

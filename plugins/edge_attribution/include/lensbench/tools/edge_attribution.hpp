@@ -19,12 +19,20 @@ struct EdgeAttributionOptions {
   std::string rule = "midpoint";  ///< midpoint, or left (which never visits the clean prompt)
   std::string level = "edge";     ///< circuits of edges, or of every edge that leaves a `node`
   std::string select = "top";     ///< top, or greedy (grown back from the logits)
-  std::string ablation = "patching";  ///< what edges outside carry: patching (corrupted), or zero
+  /// What edges outside of a circuit carry: `patching` (values of the corrupted run), `zero`, or
+  /// `mean` of the node over all positions of the reference prompts.
+  std::string ablation = "patching";
   /// Shares of the edges (or nodes) that circuits keep; empty: no circuit is run.
   std::vector<double> proportions = {.001, .002, .005, .01, .02, .05, .1, .2, .5, 1};
   std::int64_t random_draws = 10;   ///< random circuits for each share
   std::int64_t most_circuits = 16;  ///< circuits in one forward; bounds memory, not results
   double min_gap = 0.1;             ///< least |gap| for which faithfulness is computed
+  /// Prompts of `mean`: one in each line of a file, or JSONL with `text` or `ids`. Empty: the
+  /// prompts of all cases of the run.
+  std::string reference = {};
+  /// JSONL of the edges that are known to carry the answer: `source`, `target`, `slot`. Empty: none
+  /// are known.
+  std::string truth = {};
 };
 
 /// An edge of the graph of a model: what one node writes to the stream, as another one reads it.
@@ -35,7 +43,7 @@ struct GraphEdge {
 };
 
 /// Metrics of circuits: runs of the clean prompt in which every edge outside of the circuit carries
-/// the value of the corrupted run (or zero).
+/// the value of the corrupted run (or zero, or a mean).
 struct CircuitMetrics {
   std::vector<double> metrics;  ///< of each circuit, in units of the metric
   double all = 0;               ///< with every edge; equal to `clean`
@@ -60,7 +68,7 @@ struct CircuitMetrics {
 class LENSBENCH_API EdgeAttribution : public Tool {
  public:
   /// Version of this interface; raised with every change of this header but its comments.
-  static constexpr const char* kInterfaceVersion = "1";
+  static constexpr const char* kInterfaceVersion = "2";
 
   /// Scores every edge for one pair of prompts, and measures circuits of the best ones on it.
   ///
@@ -73,6 +81,7 @@ class LENSBENCH_API EdgeAttribution : public Tool {
   ///   (signed) and `magnitude`, `random_faithfulness` [proportion, draw].
   /// - `cpr`: area under the faithfulness of the signed ranking; `cmd`: area of |1 - faithfulness|
   ///   of that by magnitude; both over the shares, by trapezoids.
+  /// - with `truth`: `in_truth` int8 [edge], and `auroc` of the importance by size.
   /// - `clean_metric`, `corrupted_metric`, `gap` (corrupted minus clean).
   /// \param clean      the prompt that is asked about
   /// \param corrupted  the other prompt, as long in tokens

@@ -1,0 +1,87 @@
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "report/terminal/table.hpp"
+#include "report/views/generic_views.hpp"
+#include "report/views/plane.hpp"
+
+// Edges of a graph as a list: a terminal cannot draw a graph of thousands of edges, but the few
+// that matter have names.
+
+namespace lensbench::terminal {
+namespace {
+
+constexpr std::size_t kMostEdges = 40;
+
+/// Texts that name each edge: `source`, `target`, `slot`.
+std::vector<const Variable*> names_along(const Dataset& dataset, const std::string& dim) {
+  std::vector<const Variable*> names;
+  for (const Variable& variable : dataset.variables())
+    if (variable.coordinate && variable.is_text() && variable.dims == std::vector<std::string>{dim})
+      names.push_back(&variable);
+  return names;
+}
+
+/// Indices from the value of largest size to the smallest; missing values are last.
+std::vector<std::size_t> by_size(const std::vector<double>& values) {
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto size = [&](std::size_t i) { return std::isnan(values[i]) ? -1 : std::abs(values[i]); };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return size(a) > size(b); });
+  return order;
+}
+
+Column text_column(const View& view, const std::string& header,
+                   const std::vector<std::string>& texts, const std::vector<std::size_t>& rows) {
+  Column column{view.text(header), Align::left, {}, 8};
+  for (const std::size_t row : rows) column.cells.push_back(view.text(texts[row]));
+  return column;
+}
+
+/// Columns that name an edge; its number where it has no name.
+std::vector<Column> key_columns(const View& view, const std::string& dim,
+                                const std::vector<std::size_t>& rows) {
+  std::vector<Column> columns;
+  for (const Variable* name : names_along(view.dataset, dim))
+    columns.push_back(text_column(view, name->name, name->strings, rows));
+  if (columns.empty()) columns.push_back(text_column(view, dim, labels_of(view, dim), rows));
+  return columns;
+}
+
+}  // namespace
+
+Lines graph_view(const View& view, const std::string& dim,
+                 const std::vector<const Variable*>& variables) {
+  const CaseRange none{0, "", 0, 0};
+  std::vector<Plane> planes;
+  Lines lines;
+  for (const Variable* variable : variables) {
+    planes.push_back(plane_of(view, *variable, dim, "", none));
+    std::string text = view.text(variable->name);
+    if (!variable->long_name.empty()) text += ": " + view.text(variable->long_name);
+    if (!planes.back().fixed.empty()) text += "; at " + planes.back().fixed;
+    say(lines, text, view.style);
+  }
+  std::vector<std::size_t> rows = by_size(planes.front().values);
+  const std::size_t all = rows.size();
+  rows.resize(std::min(all, kMostEdges));
+  std::vector<Column> columns = key_columns(view, dim, rows);
+  const std::size_t keys = columns.size();
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    std::vector<double> values;
+    for (const std::size_t row : rows) values.push_back(planes[i].at(row, 0));
+    columns.push_back({name_with_unit(view, *variables[i]), Align::right, column_of(values), 0});
+  }
+  append(lines, table(std::move(columns), keys, view.style));
+  if (rows.size() < all)
+    say(lines,
+        cat({"Shown: the ", std::to_string(rows.size()), " of ", std::to_string(all),
+             " with the largest size of ", view.text(variables.front()->name),
+             "; the archive has all."}),
+        view.style);
+  return lines;
+}
+
+}  // namespace lensbench::terminal
