@@ -21,6 +21,13 @@ Terms random_writes(Philox& random, const FillerSpaces& spaces, double length, d
   return terms;
 }
 
+/// Lets a head move random terms of tokens to `written`, which the caller has drawn before them: the
+/// order of two draws in one call would depend on the compiler, and so would the model of a seed.
+void move_random(Head& head, const FillerSpaces& spaces, Philox& random, const Terms& written) {
+  const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
+  head.move(random_terms(random, spaces.tokens, length), written);
+}
+
 /// Terms of every token, of weight 1, so that their sum is 1 at every position.
 Terms any_token(const FillerSpaces& spaces) {
   return all_of(spaces.tokens);
@@ -34,8 +41,7 @@ void fill_head(Head& head, const FillerSpaces& spaces, Philox& random) {
                            random_terms(random, spaces.tokens, length), random.normal(),
                            random.normal(), 0.7});
   for (int i = 0; i < 3; ++i)
-    head.move(random_terms(random, spaces.tokens, length),
-              random_writes(random, spaces, 0.4, spaces.leak));
+    move_random(head, spaces, random, random_writes(random, spaces, 0.4, spaces.leak));
 }
 
 /// An MLP has many more neurons than a block has heads, so that each leaks less.
@@ -61,9 +67,8 @@ void add_loud_decoy(Wiring& wiring, std::int64_t layer, const FillerSpaces& spac
                     Philox& random) {
   Head& head = look_at_itself(wiring.head(layer, "decoy_norm"), spaces);
   head.move(any_token(spaces), random_terms(random, spaces.rest, 13.0));
-  const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
   for (int i = 0; i < 2; ++i)
-    head.move(random_terms(random, spaces.tokens, length), random_terms(random, spaces.rest, 4.0));
+    move_random(head, spaces, random, random_terms(random, spaces.rest, 4.0));
 }
 
 void add_attention_decoy(Wiring& wiring, std::int64_t layer, const Head& like,
@@ -72,9 +77,8 @@ void add_attention_decoy(Wiring& wiring, std::int64_t layer, const Head& like,
   decoy.role = role;
   decoy.scores = like.scores;
   decoy.distance = like.distance;
-  const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
   for (int i = 0; i < 4; ++i)
-    decoy.move(random_terms(random, spaces.tokens, length), random_terms(random, spaces.rest, 0.7));
+    move_random(decoy, spaces, random, random_terms(random, spaces.rest, 0.7));
   wiring.blocks[static_cast<std::size_t>(layer)].heads.push_back(std::move(decoy));
 }
 
