@@ -132,7 +132,7 @@ void add_contradictions(Dataset& table) {
             "contradictions of the component, with the means of the methods that are decided");
   const auto count = found.sum().item<std::int64_t>();
   table.attributes["contradictions"] = count;
-  std::string finding = std::to_string(count) + " contradictions";
+  std::string finding = "contradictions: " + std::to_string(count);
   const auto components = table["component"].strings;
   for (std::size_t i = 0; i < texts.size(); ++i)
     if (texts[i] != "none") finding += "; " + components[i] + ": " + texts[i];

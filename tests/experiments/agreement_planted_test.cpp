@@ -156,7 +156,7 @@ TEST_F(PlantedAgreement, SaysThatTheMlpActsThroughALaterComponentAndNothingElse)
                                HasSubstr("direct "), HasSubstr("(absent)")));
   EXPECT_EQ(table()["contradiction_text"].strings[kAttention], "none");
   EXPECT_THAT(std::get<std::string>(table().attributes.at("finding")),
-              HasSubstr("1 contradictions; 1_mlp_out: indirect"));
+              HasSubstr("contradictions: 1; 1_mlp_out: indirect"));
 }
 
 TEST_F(PlantedAgreement, ShowsThatTheAnswerIsWrittenAtTheLastTokenByAttention) {
