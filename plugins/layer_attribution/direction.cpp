@@ -63,10 +63,11 @@ LogitDirection logit_direction(const FinalReadout& readout, const at::Tensor& re
 
   at::Tensor vector = readout.gain.defined() ? rows * as_double(readout.gain) : rows;
   at::Tensor magnitude = vector.abs();
-  // The norm reads the stream and its mean, whose rounding the comparison must allow.
+  // The norm reads the stream and its mean, whose rounding the comparison must allow. The sum of
+  // the mean is rounded at the size of its terms, which may cancel.
   at::Tensor read = as_double(residual).abs();
   if (readout.norm && readout.kind == NormKind::layer_norm)
-    read = read + as_double(residual).mean(-1, /*keepdim=*/true).abs();
+    read = read + read.mean(-1, /*keepdim=*/true);
   direction.norm_size = (read * magnitude).sum(-1) / direction.scale;
   if (readout.bias.defined())
     direction.norm_size = direction.norm_size + (rows * as_double(readout.bias)).abs().sum(-1);

@@ -30,7 +30,7 @@ struct LogitDirection {
   /// magnitude bounds the terms whose rounding a comparison must allow.
   at::Tensor magnitude;
   /// [token] float64: size of the terms that the final norm itself rounds: the stream and its mean
-  /// times gain and row, divided by the scale, and the norm's bias times the row. It is large
+  /// size times gain and row, divided by the scale, and the norm's bias times the row. It is large
   /// relative to the logit where the stream carries a large constant, which the norm takes out.
   at::Tensor norm_size;
 };

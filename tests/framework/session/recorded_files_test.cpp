@@ -84,6 +84,9 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
                     "\"expected\": 5, \"part\": \"train\"}\n"
                     "{\"base\": \"In the beginning\", \"source\": \"In the end\", "
                     "\"expected\": 6, \"part\": \"test\"}\n");
+  const std::string corrupted = "And God said unto Aaron,";
+  const std::string edges = folder_.write(
+      "edges.jsonl", "{\"source\": \"embed\", \"target\": \"L0H1\", \"slot\": \"v\"}\n");
   const std::string other = kModel + "/checkpoints/step-400";
   const std::string jacobians = folder_ / "jacobians.safetensors";
   write_safetensors(jacobians, Tensors{{"J.0", at::zeros({width, width})}});
@@ -108,6 +111,9 @@ TEST_F(RecordedFiles, AreThoseOfEveryParameterOfEveryTool) {
       {"activation_patching",
        {{"reference", {{"reference", text}, {"source", "mean"}}},
         {"reference", {{"reference", text}, {"source", "resample"}}}}},
+      {"edge_attribution",
+       {{"reference", {{"corrupted", corrupted}, {"ablation", "mean"}, {"reference", text}}},
+        {"truth", {{"corrupted", corrupted}, {"truth", edges}}}}},
       {"composition", {{"direction_file", {{"direction_file", vector}}}}},
       {"residual_geometry",
        {{"text", {{"text", text}}}, {"matrix_file", {{"matrix_file", matrix}}}}},

@@ -11,6 +11,7 @@
 
 #include "attribution_fixture.hpp"
 #include "layer_attribution/analysis.hpp"
+#include "support/planted_facts.hpp"
 
 // Each receipt fails for the fault that it names, and passes on correct results.
 
@@ -112,6 +113,27 @@ TEST_P(AttributionReceipts, PassWithALargeConstantInTheStream) {
           EXPECT_TRUE(receipt.passed)
               << size << " " << receipt.name << " " << receipt.value << " > " << receipt.tolerance;
       }
+    }
+}
+
+// At `S`, what the norm reads cancels in its mean and is orthogonal to both answers: the logits are
+// nothing but the rounding of that mean.
+TEST(AttributionReceiptsOfFacts, PassWhereTheStreamCancelsInItsMean) {
+  const testing::FactTokens ids{4};
+  const std::shared_ptr<const Model> model = testing::fact_model(2.0, ids).open();
+  Context context(model, 0);
+  LayerAttributionTool tool;
+  tool.attach(context);
+  LayerAttributionOptions options;
+  for (std::int64_t k = 0; k < 4; ++k)
+    for (std::int64_t other = 0; other < 4; ++other) {
+      if (k == other) continue;
+      options.versus = Target::token(ids.answer(other));
+      const Tokens tokens = tokens_from_ids(*model, ids.prompt(k));
+      for (const Receipt& receipt :
+           tool.to_logit(tokens, Target::token(ids.answer(k)), options).receipts)
+        EXPECT_TRUE(receipt.passed)
+            << receipt.name << " " << receipt.value << " > " << receipt.tolerance;
     }
 }
 
