@@ -136,19 +136,26 @@ void add_scores(Dataset& dataset, const at::Tensor& scores, const Subject& subje
                   : "predicted change of the metric when the edge carries the corrupted value");
   dataset.add("importance", {"edge"}, scores.neg(), units,
               "-edge_score: positive for edges that support the metric");
+  // Other metrics are not the difference that the claims are about.
+  if (subject.reader.metric() == Metric::logit_difference)
+    dataset.set_attribute("importance", "claim",
+                          options.method == "exact" ? "edge.noise" : "edge.importance");
   add_scalar(dataset, "clean_metric", subject.gap.base, units, "metric of the clean run");
   add_scalar(dataset, "corrupted_metric", subject.gap.source, units, "metric of the corrupted run");
   add_scalar(dataset, "gap", subject.gap.value(), units, "corrupted_metric minus clean_metric");
 }
 
-void add_nodes(Dataset& dataset, const Graph& graph, const at::Tensor& nodes, const char* units) {
+void add_nodes(Dataset& dataset, const Graph& graph, const at::Tensor& nodes,
+               const MetricReader& reader) {
   std::vector<std::string> labels;
   labels.reserve(graph.senders.size());
   for (const Sender& sender : graph.senders) labels.push_back(sender.label);
   dataset.add_coordinate("component", std::move(labels), "node that writes");
-  dataset.add("node_score", {"component"}, nodes, units,
+  dataset.add("node_score", {"component"}, nodes, reader.units(),
               "predicted change of the metric when everything that the node writes is that of the "
               "corrupted run");
+  if (reader.metric() == Metric::logit_difference)
+    dataset.set_attribute("node_score", "claim", "effect.total negated");
 }
 
 /// Numbers as they are given in a parameter.
@@ -246,7 +253,7 @@ Dataset EdgeAttributionTool::attribute_edges(const Tokens& clean, const Tokens& 
       dataset.receipts.push_back(embedding_sums_to_the_gap(graph, scores, subject.gap.value()));
   }
   add_scores(dataset, scores, subject, options);
-  if (nodes.defined()) add_nodes(dataset, graph, nodes, subject.reader.units());
+  if (nodes.defined()) add_nodes(dataset, graph, nodes, subject.reader);
   subject.reader.describe(dataset);
   add_options(dataset, options);
   if (options.ablation == "mean") ReferencePrompts(context(), options.reference).describe(dataset);

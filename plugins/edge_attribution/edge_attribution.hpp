@@ -54,6 +54,8 @@ class EdgeAttributionTool final : public EdgeAttribution {
   };
 
   static constexpr const auto& kResults = kEdgeTable;
+  static constexpr const char* kGradedSettings[] = {"method=eap,proportions=",
+                                                    "method=ig_inputs,steps=5,proportions="};
 
   void check_compatible(const Model& model) const override;
   void check_parameters(const Parameters& parameters) const override;

@@ -52,6 +52,7 @@ struct Group {
 
 /// In the order in which they are printed.
 constexpr Group kGroups[] = {{TableKind::effects, "components"},
+                             {TableKind::edges, "edges"},
                              {TableKind::stream, "places of the stream"},
                              {TableKind::probability, "probability at each layer"},
                              {TableKind::rank, "rank at each layer"},

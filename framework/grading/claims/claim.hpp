@@ -14,6 +14,7 @@ enum class ClaimFamily {
   probability,   ///< layers, probability of the answer
   rank,          ///< layers, rank of the answer
   layer,         ///< one layer a prompt
+  edges,         ///< edges, whose truth is a mean over prompts
   distribution,  ///< tokens, a number of the distribution that each came from
   attention,     ///< heads, attention on one key
   later,         ///< known, but this version does not grade it

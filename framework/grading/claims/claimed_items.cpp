@@ -104,6 +104,8 @@ class ItemReader {
       case ClaimFamily::layer:
         take_asked_position();
         return whole_prompt();
+      case ClaimFamily::edges:
+        return edges();
       case ClaimFamily::distribution:
         return tokens();
       case ClaimFamily::attention:
@@ -195,6 +197,25 @@ class ItemReader {
     return items_;
   }
 
+  /// Edges by the texts that the result has along their axis.
+  ClaimedItems edges() {
+    if (!has_dims({"edge"}) || selected_.dims.size() != 1) refuse_axes("[edge]");
+    const auto sources = texts_of_edges("source"), targets = texts_of_edges("target"),
+               slots = texts_of_edges("slot");
+    for (std::size_t i = 0; i < sources.size(); ++i)
+      put(edge_item({sources[i], targets[i], slots[i]}),
+          selected_.values[static_cast<std::int64_t>(i)]);
+    return items_;
+  }
+
+  const std::vector<std::string>& texts_of_edges(const std::string& name) const {
+    if (!dataset_.contains(name) || !dataset_[name].is_text() ||
+        dataset_[name].dims != std::vector<std::string>{"edge"})
+      refuse(variable_, "claim '" + claim_.name + "' needs the texts '" + name +
+                            "' [edge], which the result does not have; add them");
+    return dataset_[name].strings;
+  }
+
   /// Tokens by their positions; the first one came from no distribution.
   ClaimedItems tokens() {
     if (!has_dims({"token"}) || selected_.dims.size() != 1) refuse_axes("[token]");
@@ -230,6 +251,10 @@ class ItemReader {
 };
 
 }  // namespace
+
+std::string edge_item(const Edge& edge) {
+  return edge.source + ">" + edge.target + "." + edge.slot;
+}
 
 std::string stream_item(std::int64_t layer, std::int64_t position) {
   return std::to_string(layer) + "," + std::to_string(position);

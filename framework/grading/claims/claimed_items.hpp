@@ -11,12 +11,14 @@
 
 namespace lensbench::grading {
 
-/// Values by item: a component's name, a layer's number, a token's position, `LAYER,POSITION` of
-/// the stream.
+/// Values by item: a component's name, a layer's number, a token's position, `SOURCE>TARGET.SLOT`
+/// of an edge, `LAYER,POSITION` of the stream.
 using ItemValues = std::map<std::string, double>;
 
 /// Name of the one item of claims that are about a prompt as a whole.
 inline constexpr const char* kWholePrompt = "prompt";
+/// Name of an edge: `SOURCE>TARGET.SLOT`.
+std::string edge_item(const Edge& edge);
 /// Name of an item of the stream.
 std::string stream_item(std::int64_t layer, std::int64_t position);
 

@@ -14,8 +14,8 @@ namespace {
 std::vector<std::string> all_metrics() {
   std::set<std::string> names = {"null", "gauge"};
   for (const TableKind kind :
-       {TableKind::effects, TableKind::stream, TableKind::probability, TableKind::rank,
-        TableKind::layer, TableKind::distribution, TableKind::attention})
+       {TableKind::effects, TableKind::edges, TableKind::stream, TableKind::probability,
+        TableKind::rank, TableKind::layer, TableKind::distribution, TableKind::attention})
     for (const std::string& name : metric_names(kind, true)) names.insert(name);
   return {names.begin(), names.end()};
 }

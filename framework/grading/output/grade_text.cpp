@@ -84,11 +84,23 @@ std::vector<Field> effect_fields() {
   return fields;
 }
 
+std::vector<Field> edge_fields() {
+  std::vector<Field> fields = compared("AUROC", "auroc");
+  fields.push_back(of_estimate("lift", "auroc", lift_text));
+  for (const auto& [header, metric] : {std::pair("AP", "ap"), {"r", "r"}, {"sign", "sign"}})
+    fields.push_back(value_of(header, metric));
+  fields.push_back(value_of("E", "error", small_number));
+  fields.push_back(value_of("cover", "coverage"));
+  return fields;
+}
+
 std::vector<Field> fields_of(TableKind kind) {
   std::vector<Field> fields;
   switch (kind) {
     case TableKind::effects:
       return effect_fields();
+    case TableKind::edges:
+      return edge_fields();
     case TableKind::stream:
       fields = compared("true mass", "mass");
       fields.push_back(value_of("layers off", "distance"));
@@ -130,6 +142,8 @@ const char* title_of(TableKind kind) {
   switch (kind) {
     case TableKind::effects:
       return "Components: membership by size, and effects";
+    case TableKind::edges:
+      return "Edges: membership by size, and effects";
     case TableKind::stream:
       return "Places of the stream: share of the true mass in as many best cells as there are true "
              "ones";
@@ -163,6 +177,15 @@ std::vector<const Entry*> sorted_entries(const Grades& grades, TableKind kind) {
   return entries;
 }
 
+/// Tool and claim; the settings, too, where two entries of a table would have one name.
+std::string entry_name(const Entry& entry, const std::vector<const Entry*>& entries) {
+  const std::string name = entry.tool + " " + entry.claim;
+  const auto same = std::count_if(entries.begin(), entries.end(), [&](const Entry* other) {
+    return other->tool == entry.tool && other->claim == entry.claim;
+  });
+  return same > 1 && !entry.settings.empty() ? name + " (" + entry.settings + ")" : name;
+}
+
 void add_table(Lines& lines, const Grades& grades, TableKind kind, const TerminalStyle& style) {
   const auto entries = sorted_entries(grades, kind);
   if (entries.empty()) return;
@@ -171,7 +194,7 @@ void add_table(Lines& lines, const Grades& grades, TableKind kind, const Termina
   terminal::Column names{"tool, its claim", terminal::Align::left, {}, 0};
   for (const Entry* entry : entries)
     names.cells.push_back(
-        terminal::visible(entry->tool + " " + entry->claim, terminal::Blanks::kept, style.unicode));
+        terminal::visible(entry_name(*entry, entries), terminal::Blanks::kept, style.unicode));
   std::vector<terminal::Column> columns = {names};
   std::vector<Field> fields = fields_of(kind);
   for (const char* control : {"null", "gauge"})
@@ -295,8 +318,8 @@ std::vector<std::string> grade_text(const Grades& grades, const GradeRequest& re
                          ", " + n(request.counts.bootstrap, "bootstrap draw") + few_seeds(grades),
                      std::max(style.columns, kLeastColumns));
   for (const TableKind kind :
-       {TableKind::effects, TableKind::stream, TableKind::probability, TableKind::rank,
-        TableKind::layer, TableKind::distribution, TableKind::attention})
+       {TableKind::effects, TableKind::edges, TableKind::stream, TableKind::probability,
+        TableKind::rank, TableKind::layer, TableKind::distribution, TableKind::attention})
     add_table(lines, grades, kind, style);
   add_notes(lines, grades, style);
   add_worst(lines, grades);

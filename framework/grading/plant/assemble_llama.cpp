@@ -122,7 +122,10 @@ class LlamaAssembly {
 
   void mlp(std::int64_t layer) {
     const Block& block = wiring_.blocks[static_cast<std::size_t>(layer)];
-    if (!block.mlp_bias.empty()) throw UsageError("planted model: the MLP of a Llama has no bias");
+    if (!block.mlp_bias.empty())
+      throw UsageError("planted model: block " + std::to_string(layer) +
+                       " writes a constant, but the MLP of a Llama does not have a bias; use a "
+                       "neuron that every token activates");
     const std::int64_t n = wiring_.sizes.d_mlp;
     at::Tensor gate = zeros({n, d_}), up = zeros({n, d_}), out = zeros({n, d_});
     std::set<std::string> roles;

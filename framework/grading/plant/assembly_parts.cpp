@@ -20,6 +20,9 @@ namespace {
 /// \param in [3, d_model, d_head]  \param bias [3, d_head]  \param out [d_head, d_model]
 void fill_head_weights(const Head& head, const at::Tensor& in, const at::Tensor& bias,
                        const at::Tensor& out, bool turned, Philox& random) {
+  if (head.distance)
+    throw UsageError("planted model: head '" + head.role +
+                     "' attends by distance, which needs rotary positions; match places instead");
   const std::int64_t dh = in.size(2), d = in.size(1);
   require_channels(head.role, static_cast<std::int64_t>(head.scores.size()), dh);
   require_channels(head.role, static_cast<std::int64_t>(head.moves.size()), dh);
@@ -108,6 +111,9 @@ LogicalMlp logical_mlp(const Wiring& wiring, std::int64_t layer, Philox& random,
   std::int64_t i = 0;
   for (const std::int64_t place : random_order(random, n)) {
     const Neuron& neuron = block.neurons[static_cast<std::size_t>(place)];
+    if (!neuron.factor.empty())
+      throw UsageError("planted model: neuron '" + neuron.role +
+                       "' is multiplied by a sum, which needs a gated MLP; leave the factor out");
     add_terms(mlp.in.data_ptr<double>() + i * d, neuron.in);
     add_terms(mlp.out.data_ptr<double>() + i * d, neuron.out);
     mlp.bias[i] = neuron.bias;

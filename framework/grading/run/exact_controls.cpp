@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t kPrompts = 3;
 
 bool needs_corrupted(const std::string& claim) {
-  for (const char* name : {"effect.noise", "effect.denoise", "effect.total", "effect.direct"})
+  for (const char* name : {"effect.noise", "effect.denoise", "effect.total", "effect.direct",
+                           "edge.noise", "edge.importance"})
     if (claim == name) return true;
   return false;
 }
@@ -38,13 +39,20 @@ Task renamed(Task task, const HeadNames& heads) {
   return task;
 }
 
-/// Items by the names of the model itself.
+/// A component or an edge by the names of the model itself.
+std::string own_name(const std::string& item, const HeadNames& heads) {
+  if (const auto arrow = item.find('>'); arrow != std::string::npos) {
+    const auto dot = item.rfind('.');
+    return own_name(item.substr(0, arrow), heads) + ">" +
+           own_name(item.substr(arrow + 1, dot - arrow - 1), heads) + item.substr(dot);
+  }
+  const auto own = heads.find(item);
+  return own == heads.end() ? item : own->second;
+}
+
 ItemValues named_back(const ItemValues& values, const HeadNames& heads) {
   ItemValues named;
-  for (const auto& [item, value] : values) {
-    const auto own = heads.find(item);
-    named.emplace(own == heads.end() ? item : own->second, value);
-  }
+  for (const auto& [item, value] : values) named.emplace(own_name(item, heads), value);
   return named;
 }
 
@@ -64,7 +72,8 @@ double largest_change(const ItemValues& before, const ItemValues& after) {
 
 double unit_of(const std::string& claim, const ClaimedTask& claimed, double gap) {
   const ClaimInfo& info = find_claim(claim);
-  if (!claim.starts_with("effect.") && claim != "importance") return 1;
+  if (!claim.starts_with("effect.") && !claim.starts_with("edge.") && claim != "importance")
+    return 1;
   return std::string_view(info.unit) == "any" ? largest_of(claimed.prompts, kPrompts)
                                               : std::fabs(gap);
 }

@@ -30,7 +30,7 @@ void keep_largest(double& largest, double value) {
 
 /// Whether a truth says anything about a task that this version scores.
 bool is_graded(const Task& task) {
-  return (task.effects && task.metric) || task.readout || task.distribution ||
+  return ((task.effects || task.edges) && task.metric) || task.readout || task.distribution ||
          !task.attention.empty();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "grading/truth/component_name.hpp"
@@ -94,6 +95,54 @@ std::optional<ItemTable> readout_table(const ReadoutTruth& readout, const ClaimI
   return table.truth.empty() ? std::nullopt : std::optional(std::move(table));
 }
 
+/// All edges of a model, in the order of its forward: what has written so far is a source.
+std::vector<Edge> edges_of(const std::vector<Role>& components) {
+  using Kind = ComponentPlace::Kind;
+  std::map<std::int64_t, std::vector<std::string>> heads, mlps;  // by block
+  for (const Role& component : components) {
+    const auto place = parse_component(component.name);
+    if (place && place->kind == Kind::head) heads[place->layer].push_back(component.name);
+    if (place && place->kind == Kind::mlp) mlps[place->layer].push_back(component.name);
+  }
+  std::vector<Edge> edges;
+  std::vector<std::string> writers{"embed"};
+  const auto read = [&](const std::string& target, const char* slot) {
+    for (const std::string& writer : writers) edges.push_back({writer, target, slot});
+  };
+  for (const auto& [layer, names] : heads) {
+    for (const std::string& head : names)
+      for (const char* slot : {"q", "k", "v"}) read(head, slot);
+    writers.insert(writers.end(), names.begin(), names.end());
+    for (const std::string& mlp : mlps[layer]) {
+      read(mlp, "in");
+      writers.push_back(mlp);
+    }
+  }
+  read("logits", "in");
+  return edges;
+}
+
+/// Edges that the truth leaves out are too small to have a number.
+std::optional<ItemTable> edge_table(const Truth& truth, const Task& task, const ClaimInfo& claim) {
+  if (!task.edges || !task.metric) return std::nullopt;
+  ItemTable table;
+  table.kind = TableKind::edges;
+  table.has_unit = std::string(claim.unit) != "any";
+  table.gap = gap_of(task);
+  std::map<Edge, double> means;
+  for (const EdgeEffect& effect : task.edges->total) means[effect.edge] = effect.mean;
+  for (const Edge& edge : edges_of(truth.components)) means.emplace(edge, 0.0);
+  const auto& members = task.edges->member;
+  for (const auto& [edge, mean] : means) {
+    table.items.push_back(edge_item(edge));
+    table.truth.emplace_back(task.prompts.size(), mean);
+    table.membership.push_back(std::find(members.begin(), members.end(), edge) != members.end()
+                                   ? Membership::member
+                                   : Membership::none);
+  }
+  return table;
+}
+
 std::optional<ItemTable> distribution_table(const Task& task, const ClaimInfo& claim) {
   if (!task.distribution) return std::nullopt;
   ItemTable table;
@@ -142,6 +191,8 @@ std::optional<ItemTable> truth_table(const Truth& truth, const Task& task, const
   if (claim.family == ClaimFamily::effects)
     table = of_stream ? (std::string(claim.effect) == "restore" ? stream_table(task) : std::nullopt)
                       : effect_table(task, claim);
+  else if (claim.family == ClaimFamily::edges)
+    table = edge_table(truth, task, claim);
   else if (claim.family == ClaimFamily::distribution)
     table = distribution_table(task, claim);
   else if (claim.family == ClaimFamily::attention)

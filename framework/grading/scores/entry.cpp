@@ -83,8 +83,10 @@ bool depends_on_scale(const std::string& metric) {
 }
 
 void add_random(Entry& entry, std::size_t n, std::uint64_t seed) {
-  // Random numbers have no scale, so only effects and places of the stream are compared with them.
-  if (entry.kind != TableKind::effects && entry.kind != TableKind::stream) return;
+  // Random numbers have no scale, so only what is ranked is compared with them.
+  if (entry.kind != TableKind::effects && entry.kind != TableKind::edges &&
+      entry.kind != TableKind::stream)
+    return;
   Philox random(seed, kRandomStream);
   Columns columns;
   for (std::size_t i = 0; i < n; ++i)

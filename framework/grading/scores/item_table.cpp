@@ -155,6 +155,35 @@ std::vector<double> of_effects(const ItemTable& table, const Prompts& prompts) {
   return values;
 }
 
+/// The same table with a mean for each item, where the truth is one.
+ItemTable of_means(const ItemTable& table, const std::vector<double>& claimed,
+                   const std::vector<double>& truth) {
+  ItemTable means = table;
+  means.claimed.clear();
+  means.truth.clear();
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    means.claimed.push_back({claimed[i]});
+    means.truth.push_back({truth[i]});
+  }
+  return means;
+}
+
+std::vector<double> of_edges(const ItemTable& table, const Prompts& prompts) {
+  const auto claimed = means_over(table.claimed, prompts);
+  const auto truth = means_over(table.truth, prompts);
+  const Ranked by_size = ranked(table, claimed);
+  const ItemTable means = of_means(table, claimed, truth);
+  std::vector<double> values = {auroc(by_size.scores, by_size.member),
+                                average_precision(by_size.scores, by_size.member),
+                                statistics::pearson(or_zero(claimed), truth),
+                                right_signs(table, claimed, truth), coverage(means, {0})};
+  if (table.has_unit) {
+    values.push_back(relative_error(means, {0}));
+    values.push_back(largest_difference(means, {0}));
+  }
+  return values;
+}
+
 /// Layer and position of `stream_item`.
 std::int64_t layer_of(const std::string& item) {
   return std::stoll(item);
@@ -184,14 +213,7 @@ std::vector<double> of_stream(const ItemTable& table, const Prompts& prompts) {
         }
     }
   }
-  // The truth is a mean over prompts.
-  ItemTable means = table;
-  means.claimed.clear();
-  means.truth.clear();
-  for (std::size_t i = 0; i < truth.size(); ++i) {
-    means.claimed.push_back({claimed[i]});
-    means.truth.push_back({truth[i]});
-  }
+  const ItemTable means = of_means(table, claimed, truth);
   return {all > 0 ? found / all : kNoValue,
           distance,
           statistics::pearson(or_zero(claimed), truth),
@@ -265,6 +287,13 @@ std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
         names.emplace_back("largest");
       }
       return names;
+    case TableKind::edges:
+      names = {"auroc", "ap", "r", "sign", "coverage"};
+      if (has_unit) {
+        names.emplace_back("error");
+        names.emplace_back("largest");
+      }
+      return names;
     case TableKind::stream:
       return {"mass", "distance", "r", "coverage", "error", "largest"};
     case TableKind::probability:
@@ -292,6 +321,8 @@ std::vector<double> metrics_of(const ItemTable& table, const std::vector<std::si
   switch (table.kind) {
     case TableKind::effects:
       return of_effects(table, prompts);
+    case TableKind::edges:
+      return of_edges(table, prompts);
     case TableKind::stream:
       return of_stream(table, prompts);
     case TableKind::probability:

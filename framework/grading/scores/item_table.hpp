@@ -10,7 +10,7 @@
 namespace lensbench::grading {
 
 /// What kind of numbers a table holds, which decides its metrics.
-enum class TableKind { effects, stream, probability, rank, layer, distribution, attention };
+enum class TableKind { effects, edges, stream, probability, rank, layer, distribution, attention };
 
 /// What a tool claimed on one task of one model, beside the truth. Tables are [item][prompt]; NaN
 /// is an item that was not answered.

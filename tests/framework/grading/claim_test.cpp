@@ -76,6 +76,23 @@ TEST_F(DistributionClaim, RefusesOtherAxes) {
               HasSubstr("[token]"));
 }
 
+TEST(EdgeClaim, NamesEdgesByTheTextsOfTheResult) {
+  Dataset dataset;
+  const auto add = [&](const char* name, std::vector<std::string> texts) {
+    dataset.add({.name = name, .dims = {"edge"}, .strings = std::move(texts), .coordinate = true});
+  };
+  dataset.add("score", {"edge"}, at::tensor({1.5, -0.5}), "1", "score of an edge");
+  const Claim claim = parse_claim("edge.noise negated", "score");
+  EXPECT_THAT(
+      message_of<UsageError>([&] { claimed_items(dataset, dataset["score"], claim, {}, {}, 0); }),
+      HasSubstr("the texts 'source' [edge]"));
+  add("source", {"embed", "L0H0"});
+  add("target", {"L0H0", "logits"});
+  add("slot", {"v", "in"});
+  EXPECT_THAT(claimed_items(dataset, dataset["score"], claim, {}, {}, 0).values,
+              UnorderedElementsAre(Pair("embed>L0H0.v", -1.5), Pair("L0H0>logits.in", 0.5)));
+}
+
 TEST(GradedSettings, KeepCommasWithinAValue) {
   EXPECT_THAT(parse_settings("direction=noise,points=attn_out,mlp_out,head_points=z", "t"),
               ElementsAre(Pair("direction", "noise"), Pair("head_points", "z"),

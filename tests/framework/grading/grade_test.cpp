@@ -71,6 +71,10 @@ class OneHead : public ::testing::Test {
                       {"dla", {{2, 2}, {0, 0}}},
                       {"zero", {{2, 2}, {0, 0}}}};
     task.effects = effects;
+    truth.components = {{"L0H0", "head", "sum"}, {"0_mlp_out", "mlp", "filler"}};
+    // What the tokens say reaches the head as values, and its sum the logits.
+    const Edge says{"embed", "L0H0", "v"}, sums{"L0H0", "logits", "in"};
+    task.edges = EdgeTruth{{says, sums}, {{says, 4}, {sums, 4}}, 8};
     // Of 12 tokens with the logits 1, -1 and ten times 0; before the block all are 0.
     const double p = std::exp(1.0) / (std::exp(1.0) + std::exp(-1.0) + 10);
     task.readout = ReadoutTruth{{{1.0 / 12, 1.0 / 12}, {p, p}}, {{1, 1}, {1, 1}}, {}, {}};
@@ -131,6 +135,25 @@ TEST_F(OneHead, IsPatchedInBothDirectionsExactly) {
   const Grades found = grades({"activation_patching"});
   EXPECT_NEAR(value(found, "effect.noise", "error"), 0, kRounding);
   EXPECT_NEAR(value(found, "effect.denoise", "error"), 0, kRounding);
+}
+
+TEST_F(OneHead, HasItsEdgesFoundExactly) {
+  write_truth(truth(), folder_.path());
+  GradeRequest asked = request({"edge_attribution"});
+  asked.set = {{"method", "exact"}};
+  const Grades found = grade(asked, {});
+  EXPECT_NEAR(value(found, "edge.noise", "error"), 0, kRounding);
+  EXPECT_EQ(value(found, "edge.noise", "auroc"), 1);
+  EXPECT_EQ(value(found, "edge.noise", "coverage"), 1);
+}
+
+// Everything is linear but for the norm, so that gradients are exact.
+TEST_F(OneHead, HasItsEdgesAndItsHeadFoundByGradients) {
+  const Grades found = grades({"edge_attribution"});
+  EXPECT_EQ(value(found, "edge.importance", "auroc"), 1);
+  EXPECT_NEAR(value(found, "edge.importance", "r"), 1, kRounding);
+  EXPECT_EQ(value(found, "effect.total", "auroc"), 1);
+  EXPECT_EQ(value(found, "effect.total", "sign"), 1);
 }
 
 TEST_F(OneHead, IsReadAtEachLayer) {

@@ -108,6 +108,48 @@ TEST(EffectMetrics, OfADrawAreThoseOfItsPrompts) {
   EXPECT_EQ(metrics_of(table, {0, 0})[static_cast<std::size_t>(place)], 0);
 }
 
+/// Two of five edges, of which one suppresses the answer; the truth is a mean over two prompts.
+ItemTable edges() {
+  ItemTable table;
+  table.kind = TableKind::edges;
+  table.gap = 8;
+  table.items = {"embed>L0H0.q", "embed>L0H0.k", "embed>L0H0.v", "L0H0>logits.in",
+                 "embed>logits.in"};
+  for (const double value : {0.0, 0.0, 8.0, -4.0, 0.0}) {
+    table.truth.push_back({value, value});
+    // The mean of what is claimed is the truth.
+    table.claimed.push_back({value + 1, value - 1});
+    table.membership.push_back(value == 0 ? Membership::none : Membership::member);
+  }
+  return table;
+}
+
+TEST(EdgeMetrics, CompareMeansOverPrompts) {
+  const ItemTable table = edges();
+  for (const char* name : {"auroc", "ap", "r", "sign", "coverage"})
+    EXPECT_DOUBLE_EQ(metric(table, name), 1) << name;
+  EXPECT_DOUBLE_EQ(metric(table, "error"), 0);
+}
+
+// By hand: the suppressing edge, 4 of 12, is not answered. The other member is before the three
+// edges that are none, and this one after them: 3 of 6 pairs.
+TEST(EdgeMetrics, CountWhatWasNotAnsweredAsZeroAndLast) {
+  ItemTable table = edges();
+  table.claimed[3] = {kNaN, kNaN};
+  EXPECT_DOUBLE_EQ(metric(table, "error"), 4.0 / 12);
+  EXPECT_DOUBLE_EQ(metric(table, "coverage"), 8.0 / 12);
+  EXPECT_DOUBLE_EQ(metric(table, "sign"), 0.5);
+  EXPECT_DOUBLE_EQ(metric(table, "auroc"), 3.0 / 6);
+}
+
+TEST(EdgeMetrics, OfAnotherScaleHaveNoError) {
+  ItemTable table = edges();
+  table.has_unit = false;
+  const auto names = metric_names(table.kind, table.has_unit);
+  EXPECT_EQ(std::count(names.begin(), names.end(), "error"), 0);
+  EXPECT_EQ(metrics_of(table).size(), names.size());
+}
+
 TEST(StreamMetrics, CountTheTrueMassInTheBestCells) {
   ItemTable table;
   table.kind = TableKind::stream;
