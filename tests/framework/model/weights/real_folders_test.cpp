@@ -118,11 +118,75 @@ TEST(RealFolders, MayHoldInfinitiesInBuffersThatNothingReads) {
   expect_logits_of_transformers(*checkpoint.open(), "gpt-neox");
 }
 
-TEST(RealFolders, MayHaveAnEmptyRopeScaling) {
-  ChangedCheckpoint checkpoint("llama");
-  checkpoint.config["rope_scaling"] = nlohmann::json::object();
-  expect_logits_of_transformers(*checkpoint.open(), "llama");
+/// Samples without settings in `rope_scaling`.
+std::vector<std::string> samples_without_rope_scaling() {
+  std::vector<std::string> samples = sample_models();
+  std::erase_if(samples, [](const std::string& sample) {
+    const ChangedCheckpoint checkpoint(sample);
+    return checkpoint.config.contains("rope_scaling") &&
+           !checkpoint.config["rope_scaling"].is_null();
+  });
+  return samples;
 }
+
+class EverySampleWithoutRopeScaling : public ::testing::TestWithParam<std::string> {};
+
+// transformers takes an empty object for an absent one.
+TEST_P(EverySampleWithoutRopeScaling, MayHaveAnEmptyOne) {
+  ChangedCheckpoint checkpoint(GetParam());
+  checkpoint.config["rope_scaling"] = nlohmann::json::object();
+  expect_logits_of_transformers(*checkpoint.open(), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(RealFolders, EverySampleWithoutRopeScaling,
+                         ::testing::ValuesIn(samples_without_rope_scaling()),
+                         [](const auto& param_info) {
+                           std::string name = param_info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+class EveryFamilyWithTwoRotations : public ::testing::TestWithParam<std::string> {
+ protected:
+  EveryFamilyWithTwoRotations() : checkpoint(GetParam()) {
+    auto& full = checkpoint.config["rope_parameters"]["full_attention"];
+    full = {{"rope_type", "linear"}, {"factor", 8.0}, {"rope_theta", 1e6}};
+  }
+  ChangedCheckpoint checkpoint;
+};
+
+TEST_P(EveryFamilyWithTwoRotations, KeepsThatOfFullLayersWithAnEmptyRopeScaling) {
+  checkpoint.config["rope_scaling"] = nlohmann::json::object();
+  const auto model = checkpoint.open();
+  EXPECT_EQ(model->spec().rope->scaling, RopeSpec::Scaling::linear);
+  EXPECT_EQ(model->spec().rope->factor, 8.0);
+}
+
+// transformers: self.rope_parameters["full_attention"].update(rope_scaling)
+TEST_P(EveryFamilyWithTwoRotations, ReplacesOnlyTheFieldsThatRopeScalingHas) {
+  checkpoint.config["rope_scaling"] = {{"factor", 4.0}};
+  const auto model = checkpoint.open();
+  EXPECT_EQ(model->spec().rope->scaling, RopeSpec::Scaling::linear);
+  EXPECT_EQ(model->spec().rope->factor, 4.0);
+  EXPECT_EQ(model->spec().rope->theta, 1e6);
+  EXPECT_EQ(model->spec().local_rope->scaling, RopeSpec::Scaling::none);
+}
+
+TEST_P(EveryFamilyWithTwoRotations, RefusesATypeThatTransformersWouldIgnore) {
+  checkpoint.config.erase("rope_parameters");
+  checkpoint.config["rope_scaling"] = {{"type", "linear"}, {"factor", 4.0}};
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("rope_scaling.type: is \"linear\""),
+                                        HasSubstr("write it as rope_type")));
+}
+
+TEST_P(EveryFamilyWithTwoRotations, NamesTheFieldOfRopeScalingThatIsWrong) {
+  checkpoint.config["rope_scaling"] = {{"factor", "four"}};
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("rope_scaling.factor: expected a number"));
+}
+
+INSTANTIATE_TEST_SUITE_P(RealFolders, EveryFamilyWithTwoRotations,
+                         ::testing::Values("gemma3", "olmo3"),
+                         [](const auto& param_info) { return param_info.param; });
 
 TEST(RealFolders, MayHoldTheExpertsOfALayerInOneTensor) {
   ChangedCheckpoint checkpoint("mixtral");
