@@ -33,6 +33,7 @@ using lensbench::testing::sample_models;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // float32 against logits that transformers computed in float64 (the parity contract).
 void expect_logits_of_transformers(const Model& model, const std::string& sample) {
@@ -265,6 +266,42 @@ TEST(RealFolders, SayThatTheyHoldAnAdapter) {
   folder.write("adapter_config.json", "{}");
   EXPECT_THAT(testing::message_of<InputError>([&] { Model::open(folder.path().string()); }),
               AllOf(HasSubstr("is an adapter"), HasSubstr("merge_and_unload")));
+}
+
+TEST(RealFolders, SayThatTheyHoldAnAdapterNextToTheConfigurationOfItsModel) {
+  for (const char* weights : {"adapter_model.safetensors", "adapter_model.bin"}) {
+    const testing::TempDir folder;
+    folder.write("config.json", ChangedCheckpoint("llama").config.dump());
+    folder.write("adapter_config.json", "{}");
+    folder.write(weights, "");
+    // A trainer leaves files of its own.
+    folder.write("optimizer.pt", "");
+    folder.write("training_args.bin", "");
+    const auto fault =
+        testing::message_of<InputError>([&] { Model::open(folder.path().string()); });
+    EXPECT_THAT(fault, AllOf(HasSubstr("is an adapter of PEFT"), HasSubstr("merge_and_unload")));
+    EXPECT_THAT(fault, Not(HasSubstr("rename")));
+  }
+}
+
+TEST(RealFolders, NoteAnAdapterThatIsNotAppliedToTheWholeModel) {
+  const ChangedCheckpoint checkpoint("llama");
+  const std::string folder = checkpoint.write();
+  std::ofstream(folder + "/adapter_config.json") << "{}";
+  const auto model = Model::open(folder);
+  expect_logits_of_transformers(*model, "llama");
+  EXPECT_THAT(notes_of(*model),
+              ElementsAre(AllOf(HasSubstr("adapter_config.json"), HasSubstr("is not applied"))));
+}
+
+TEST(RealFolders, NameAGitLfsPointerInPlaceOfOtherWeights) {
+  for (const char* weights : {"pytorch_model.bin", "model.gguf", "other.safetensors"}) {
+    const testing::TempDir folder;
+    folder.write("config.json", ChangedCheckpoint("llama").config.dump());
+    folder.write(weights, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+    EXPECT_THAT(testing::message_of<InputError>([&] { Model::open(folder.path().string()); }),
+                AllOf(HasSubstr(weights), HasSubstr("git lfs pull")));
+  }
 }
 
 TEST(RealFolders, SayThatTheIndexOfTheirShardsIsMissing) {
