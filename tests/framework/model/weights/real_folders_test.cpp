@@ -72,6 +72,31 @@ TEST_P(EverySample, NamesThePrefixThatTorchCompileAdds) {
   EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("'_orig_mod.'"), HasSubstr("torch.compile")));
 }
 
+TEST_P(EverySample, NamesThePrefixThatCompiledBlocksHave) {
+  ChangedCheckpoint checkpoint(GetParam());
+  std::map<std::string, at::Tensor> wrapped;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    // The first number between dots is that of a block.
+    const std::size_t block = name.find(".1.");
+    wrapped[block == std::string::npos
+                ? name
+                : name.substr(0, block + 3) + "_orig_mod." + name.substr(block + 3)] = tensor;
+  }
+  checkpoint.tensors = wrapped;
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr(".1._orig_mod."), HasSubstr("torch.compile"),
+                                        Not(HasSubstr("missing:"))));
+}
+
+TEST_P(EverySample, NamesAPrefixThatNobodyKnows) {
+  ChangedCheckpoint checkpoint(GetParam());
+  std::map<std::string, at::Tensor> both;
+  for (const auto& [name, tensor] : checkpoint.tensors) both["student." + name] = tensor;
+  both["teacher.weight"] = at::ones({1});
+  checkpoint.tensors = both;
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("stored under names that begin with 'student.'"),
+                                        Not(HasSubstr("missing:"))));
+}
+
 INSTANTIATE_TEST_SUITE_P(RealFolders, EverySample, ::testing::ValuesIn(sample_models()),
                          [](const auto& param_info) {
                            std::string name = param_info.param;
