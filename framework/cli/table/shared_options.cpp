@@ -92,8 +92,7 @@ std::vector<Option> run_options() {
       {.name = "prompts",
        .argument = "FILE",
        .help = "one prompt per line, or JSONL (.jsonl, .ndjson) with text or ids, id, target, "
-               "images and other "
-               "fields",
+               "images and other fields",
        .values = Values::file},
       {.name = "ids",
        .argument = "\"1 2 3\"",
