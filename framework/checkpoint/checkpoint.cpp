@@ -28,8 +28,8 @@ namespace {
 
 [[noreturn]] void throw_no_config(const fs::path& directory) {
   std::error_code error;
-  if (fs::exists(directory / "adapter_config.json", error))
-    throw InputError(explain_adapter(directory));
+  if (const std::string adapter = explain_adapter(directory); !adapter.empty())
+    throw InputError(adapter);
   const bool weights = fs::exists(directory / "model.safetensors", error) ||
                        fs::exists(directory / "model.safetensors.index.json", error);
   throw InputError(weights || !has_foreign_weights(directory)
@@ -70,6 +70,10 @@ void Checkpoint::open_weights() {
   } else {
     throw InputError(explain_missing_weights(directory_, config_));
   }
+  if (const auto adapter = directory_ / "adapter_config.json"; fs::exists(adapter, error))
+    notes_.push_back(adapter.string() +
+                     ": describes an adapter, which is not applied; the weights are those of the "
+                     "whole model in this folder");
 }
 
 void Checkpoint::open_single(const fs::path& weights) {

@@ -19,6 +19,9 @@ class ConfigReader {
   ConfigReader(const nlohmann::json& object, const std::filesystem::path& file)
       : ConfigReader(JsonReader(object, file.string())) {}
 
+  /// File that messages name.
+  const std::string& file() const { return object_.file(); }
+
   bool has(std::string_view field) const { return raw(field) != nullptr; }
   /// Whether the object has no field.
   bool empty() const { return object_.value().empty(); }

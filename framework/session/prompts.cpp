@@ -19,6 +19,11 @@ std::string as_text(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+/// Fields that lensbench reads as text: a list there would become a text with brackets.
+bool is_text_field(const std::string& key) {
+  return key == "corrupted" || key == "target" || key == kAnswerPrefixField;
+}
+
 /// Pictures of a line: a file name or a list of them, relative to the folder of the file.
 std::string images_of(const nlohmann::json& value, const std::filesystem::path& folder,
                       const std::string& where) {
@@ -67,6 +72,9 @@ CaseInput parse_json_case(const std::string& line, const std::filesystem::path& 
     } else if (key == "id") {
       input.id = as_text(value);
     } else {
+      if (is_text_field(key) && value.is_structured())
+        throw InputError(where + ": '" + key + "' is " + value.dump() + "; expected a text" +
+                         (key == "corrupted" ? ", or token ids in 'corrupted_ids'" : ""));
       input.fields[key] = as_text(value);
     }
   }

@@ -2,7 +2,6 @@
 
 #include "core/files/regular_file.hpp"
 #include "core/files/sha256.hpp"
-#include "core/text/lfs_pointer.hpp"
 
 namespace lensbench::vision {
 namespace {
@@ -28,9 +27,7 @@ PreparedPicture prepare_picture(std::string_view bytes, const std::string& file,
 }
 
 std::string read_picture_file(const std::filesystem::path& path) {
-  std::string bytes = read_regular_file(path, kMostFileBytes, "give a JPEG, PNG or WebP file");
-  refuse_lfs_pointer(bytes, path.string());
-  return bytes;
+  return read_regular_file(path, kMostFileBytes, "give a JPEG, PNG or WebP file");
 }
 
 }  // namespace lensbench::vision

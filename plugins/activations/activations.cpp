@@ -21,6 +21,11 @@ void add_tokens(Dataset& dataset, const Tokens& tokens, ActivationPositions posi
 
 }  // namespace
 
+/// Whether a point of a vision tower has rows depends on the prompt; the names do not.
+void ActivationsTool::check_parameters(const Parameters& parameters) const {
+  tracing::chosen_points("activations", model().spec(), parameters.list("hooks"));
+}
+
 Dataset ActivationsTool::run(const Request& request) {
   const Parameters& parameters = request.parameters();
   ActivationsOptions options;

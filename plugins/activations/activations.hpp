@@ -18,6 +18,7 @@ class ActivationsTool final : public Activations {
   static constexpr ResultSpec kResults[] = {
       {"*", "*", "1", "activation at the hook point of that name", View::general, false}};
 
+  void check_parameters(const Parameters& parameters) const override;
   Dataset run(const Request& request) override;
   Dataset read(const Tokens& tokens, const ActivationsOptions& options) override;
 };

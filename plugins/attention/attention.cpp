@@ -116,7 +116,9 @@ void AttentionTool::check_compatible(const Model& model) const {
 }
 
 void AttentionTool::check_parameters(const Parameters& parameters) const {
-  parse_patterns(parameters.list("patterns"), model().spec());
+  const AttentionOptions options = options_of(parameters);
+  parse_patterns(options.patterns, model().spec());
+  check_options(options);
 }
 
 Dataset AttentionTool::run(const Request& request) {

@@ -60,6 +60,10 @@ inline void for_each_line(
   std::int64_t number = 0, taken = 0;
   for (std::string line; std::getline(file, line);) {
     ++number;
+    if (number == 1 && line.starts_with("version https://git-lfs."))
+      throw InputError(name +
+                       " is a Git LFS pointer, not the file itself; run `git lfs pull` in its "
+                       "folder");
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string where = path + ":" + std::to_string(number);
     take(object_of_line(line, where, expected), where);

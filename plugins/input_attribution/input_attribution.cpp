@@ -75,6 +75,26 @@ MetricOptions checked_metric(MetricOptions metric, bool contrast) {
   return metric;
 }
 
+/// All options but the second prompt, which a case gives.
+InputAttributionOptions options_of(const Model& model, const Parameters& parameters) {
+  InputAttributionOptions options;
+  options.metric = metric_options(model, parameters);
+  options.methods = parameters.list("methods");
+  options.steps = parameters.integer("steps");
+  options.rule = parameters.text("rule");
+  // A token is given by its text or id, so it depends on the tokenizer of the model.
+  options.baseline = parameters.text("baseline");
+  if (const std::string& token = parameters.text("baseline_token"); !token.empty())
+    options.baseline_token = parse_target(model, token).id;
+  options.window = parameters.integer("window");
+  if (const std::string& text = parameters.text("contrast"); !text.empty())
+    options.contrast = to_tokens(model, text);
+  options.layer = parameters.integer("layer");
+  options.completeness_tolerance = parameters.number("completeness_tolerance");
+  options.graph_bytes = parameters.integer("graph_bytes");
+  return options;
+}
+
 }  // namespace
 
 void InputAttributionTool::check_compatible(const Model& model) const {
@@ -82,10 +102,9 @@ void InputAttributionTool::check_compatible(const Model& model) const {
 }
 
 void InputAttributionTool::check_parameters(const Parameters& parameters) const {
-  const std::int64_t layer = parameters.integer("layer"), blocks = model().spec().n_layers;
-  if (layer >= blocks)
-    refuse("layer " + std::to_string(layer) + " does not exist; give 0 (the embeddings) to " +
-           std::to_string(blocks - 1));
+  const InputAttributionOptions options = options_of(model(), parameters);
+  check_options(model().spec(), options);
+  checked_metric(options.metric, options.contrast.has_value());
   const bool needs = parameters.text("baseline") == "token";
   if (needs && parameters.text("baseline_token").empty())
     refuse("baseline=token needs a token; set baseline_token");
@@ -106,22 +125,8 @@ CostEstimate InputAttributionTool::estimate(const Request& request) const {
 
 Dataset InputAttributionTool::run(const Request& request) {
   const Parameters& parameters = request.parameters();
-  InputAttributionOptions options;
-  options.metric = metric_options(model(), parameters);
-  options.methods = parameters.list("methods");
-  options.steps = parameters.integer("steps");
-  options.rule = parameters.text("rule");
-  // A token is given by its text or id, so it depends on the tokenizer of the model.
-  options.baseline = parameters.text("baseline");
-  if (const std::string& token = parameters.text("baseline_token"); !token.empty())
-    options.baseline_token = parse_target(model(), token).id;
+  InputAttributionOptions options = options_of(model(), parameters);
   if (options.baseline == "prompt") options.other = request.corrupted();
-  options.window = parameters.integer("window");
-  if (const std::string& text = parameters.text("contrast"); !text.empty())
-    options.contrast = to_tokens(model(), text);
-  options.layer = parameters.integer("layer");
-  options.completeness_tolerance = parameters.number("completeness_tolerance");
-  options.graph_bytes = parameters.integer("graph_bytes");
   return attribute(request.tokens(), target_of(model(), request), options);
 }
 

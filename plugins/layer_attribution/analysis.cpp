@@ -34,18 +34,6 @@ bool normalises_after(const TransformerSpec& spec) {
          spec.norm_placement == NormPlacement::after_sublayer;
 }
 
-void check_options(const TransformerSpec& spec, const LayerAttributionOptions& options) {
-  if (options.neurons < 0)
-    throw UsageError("layer_attribution: neurons is " + std::to_string(options.neurons) +
-                     "; give the number to list, or 0 for none");
-  const std::int64_t available = spec.n_layers * spec.mlp.d_mlp;
-  if (options.neurons > available)
-    throw UsageError("layer_attribution: neurons is " + std::to_string(options.neurons) +
-                     ", but the model has " + std::to_string(available) + "; give at most that");
-  if (options.neurons > 0 && spec.mlp.n_experts > 0)
-    throw UsageError("layer_attribution: neurons of a mixture of experts cannot be listed; give 0");
-}
-
 /// Only what is asked for: each hook keeps one activation of every block.
 std::vector<std::string> wanted_hooks(const TransformerSpec& spec,
                                       const LayerAttributionOptions& options) {
@@ -70,6 +58,18 @@ LogitDirection through_post_norm(const Model& model, const Analysis& analysis,
 }
 
 }  // namespace
+
+void check_options(const TransformerSpec& spec, const LayerAttributionOptions& options) {
+  if (options.neurons < 0)
+    throw UsageError("layer_attribution: neurons is " + std::to_string(options.neurons) +
+                     "; give the number to list, or 0 for none");
+  const std::int64_t available = spec.n_layers * spec.mlp.d_mlp;
+  if (options.neurons > available)
+    throw UsageError("layer_attribution: neurons is " + std::to_string(options.neurons) +
+                     ", but the model has " + std::to_string(available) + "; give at most that");
+  if (options.neurons > 0 && spec.mlp.n_experts > 0)
+    throw UsageError("layer_attribution: neurons of a mixture of experts cannot be listed; give 0");
+}
 
 std::vector<std::string> default_hooks(const TransformerSpec& spec) {
   return wanted_hooks(spec, {});

@@ -42,6 +42,10 @@ struct AblationResult {
   at::Tensor pearson, spearman;  ///< [ablation, token]
 };
 
+/// Checks options that do not depend on the prompt.
+/// \throws UsageError for a number of neurons that the model does not have
+void check_options(const TransformerSpec& spec, const LayerAttributionOptions& options);
+
 /// Hook points that `analyse` reads with default options.
 std::vector<std::string> default_hooks(const TransformerSpec& spec);
 

@@ -191,6 +191,9 @@ void LayerAttributionTool::check_compatible(const Model& model) const {
 void LayerAttributionTool::check_parameters(const Parameters& parameters) const {
   const std::vector<Ablation> kinds = parse_ablations(parameters.list("ablation"));
   check_use_of(parameters.text("reference"), kinds);
+  LayerAttributionOptions options;
+  options.neurons = parameters.integer("neurons");
+  check_options(model().spec(), options);
   if (contains(kinds, Ablation::mean))
     // The reference is read once before the run, so that a missing file is found early.
     ReferencePrompts(context(), parameters.text("reference")).check_mean(kMeanAblation);

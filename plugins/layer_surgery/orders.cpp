@@ -118,15 +118,19 @@ Variant permuted(const SharedModel& model, const SharedModel& donor, const Order
 
 }  // namespace
 
-/// The streams that enter each block are kept, so that a variant can start anywhere.
+/// The streams that enter each block are kept, so that a variant can start anywhere. They are read
+/// before the interventions on hook_resid_pre, which a forward that starts there applies itself.
 Window read_window(const Model& model, Tokens tokens) {
   Window window{std::move(tokens), {}, {}};
   window.batch = make_batch(window.tokens);
   const std::int64_t n = model.spec().n_layers;
   window.streams.resize(static_cast<std::size_t>(n) + 1);
+  ForwardOptions embedding;
+  embedding.stop_at_layer = 0;
+  window.streams.front() = model.forward(window.batch, embedding).residual;
   Hooks hooks;
-  for (std::int64_t layer = 0; layer < n; ++layer)
-    hooks.read("blocks." + std::to_string(layer) + ".hook_resid_pre",
+  for (std::int64_t layer = 1; layer < n; ++layer)
+    hooks.read(residual_hook(model.spec(), layer),
                [&window, layer](const at::Tensor& stream, const HookPoint&) {
                  window.streams[static_cast<std::size_t>(layer)] = stream;
                });

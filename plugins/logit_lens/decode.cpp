@@ -40,21 +40,6 @@ std::vector<std::string> point_hooks(const TransformerSpec& spec, const std::str
   return names;
 }
 
-void check_points(const std::vector<std::string>& points) {
-  if (points.empty())
-    throw UsageError(
-        "logit_lens: points is empty; give resid_post, resid_pre, resid_mid, attn_out "
-        "or mlp_out, separated by commas");
-  for (auto point = points.begin(); point != points.end(); ++point) {
-    if (std::find(kPoints.begin(), kPoints.end(), *point) == kPoints.end())
-      throw UsageError("logit_lens: point '" + *point +
-                       "' is unknown; the points are resid_post, resid_pre, resid_mid, attn_out, "
-                       "mlp_out");
-    if (std::find(points.begin(), point, *point) != point)
-      throw UsageError("logit_lens: point '" + *point + "' is listed twice");
-  }
-}
-
 /// Activations of a batch of one, without the batch axis.
 at::Tensor one_sequence(const std::map<std::string, at::Tensor>& activations,
                         const std::string& name) {
@@ -170,6 +155,21 @@ Answer join_blocks(std::vector<Answer>& parts) {
 }
 
 }  // namespace
+
+void check_points(const std::vector<std::string>& points) {
+  if (points.empty())
+    throw UsageError(
+        "logit_lens: points is empty; give resid_post, resid_pre, resid_mid, attn_out "
+        "or mlp_out, separated by commas");
+  for (auto point = points.begin(); point != points.end(); ++point) {
+    if (std::find(kPoints.begin(), kPoints.end(), *point) == kPoints.end())
+      throw UsageError("logit_lens: point '" + *point +
+                       "' is unknown; the points are resid_post, resid_pre, resid_mid, attn_out, "
+                       "mlp_out");
+    if (std::find(points.begin(), point, *point) != point)
+      throw UsageError("logit_lens: point '" + *point + "' is listed twice");
+  }
+}
 
 /// Points of the list may share names; the stream after the last block is always read.
 std::vector<Residuals> read_residuals(Context& context, const Tokens& tokens,

@@ -19,6 +19,10 @@ struct Residuals {
   std::vector<at::Tensor> layers;  ///< each [pos, d_model]
 };
 
+/// Checks the points to decode, before a prompt is read.
+/// \throws UsageError for an empty list, an unknown point and one that is listed twice
+void check_points(const std::vector<std::string>& points);
+
 /// Reads residuals. \throws UsageError for a point that is unknown or that this family lacks
 std::vector<Residuals> read_residuals(Context& context, const Tokens& tokens,
                                       const std::vector<std::string>& points);

@@ -131,6 +131,7 @@ std::vector<std::string> LogitLensTool::usual_hooks(const TransformerSpec& spec)
 void LogitLensTool::check_parameters(const Parameters& parameters) const {
   check_top_k(model(), parameters.integer("top_k"));
   check_norm(model(), parameters.boolean("norm"));
+  check_points(parameters.list("points"));
 }
 
 LogitLensOptions LogitLensTool::options_of(const Request& request) const {

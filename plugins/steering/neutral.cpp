@@ -48,11 +48,18 @@ at::Tensor run_from(const Model& model, const NeutralWindow& window, std::int64_
   if (layer == model.spec().n_layers) return streams;
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
-  options.start_at_layer = layer;
-  options.residual = streams;
   TokenBatch batch = make_batch(window.tokens);
   batch.ids = batch.ids.expand({streams.size(0), -1});
-  return model.forward(batch, options).residual;
+  Hooks hooks;
+  if (layer == 0) {
+    // The stream was read after the interventions on its point, which must not act again.
+    hooks.replace(residual_hook(model.spec(), 0),
+                  [&](const at::Tensor&, const HookPoint&) { return streams; });
+  } else {
+    options.start_at_layer = layer;
+    options.residual = streams;
+  }
+  return model.forward(batch, options, hooks).residual;
 }
 
 /// Sums over the tokens of a window, of each alpha and, last, of the unchanged model.

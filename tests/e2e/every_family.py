@@ -233,11 +233,12 @@ def print_table(walks):
         for reason in walk.cells.values():
             if reason != "+":
                 letters.setdefault(reason.replace(str(walk.model), "MODEL"), len(letters))
-    letter = lambda n: chr(ord("a") + n) if n < 26 else chr(ord("A") + n - 26) if n < 52 else "?"
+    few = string.ascii_letters
+    letter = lambda n: few[n] if n < len(few) else few[n // len(few) - 1] + few[n % len(few)]
     print(f"{'':26}" + " ".join(f"{i:2}" for i in range(1, len(names) + 1)))
     for walk in walks:
         row = [walk.cells.get(name, "!") for name in names]
-        print(f"{walk.model.name:26}" + " ".join(f" {one if one in '+!' else letter(letters[one.replace(str(walk.model), 'MODEL')])}" for one in row))
+        print(f"{walk.model.name:26}" + " ".join(f"{one if one in '+!' else letter(letters[one.replace(str(walk.model), 'MODEL')]):>2}" for one in row))
     print("\n" + "\n".join(f"{i:2} {name}" for i, name in enumerate(names, 1)))
     print("\n" + "\n".join(f"{letter(n)}: {reason}" for reason, n in letters.items()))
     counts = collections.Counter("answered" if one == "+" else "refused" for walk in walks for one in walk.cells.values())

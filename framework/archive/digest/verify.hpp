@@ -18,8 +18,9 @@ struct VerifyResult {
 };
 
 /// Recomputes all digests of an archive.
-/// \param expected  a digest kept outside of the archive, of the seal or of the results; those of
-///   recipe and environment are refused, since archives with other results have them too
+/// \param expected  a digest kept outside of the archive, of the seal or of the results, in letters
+///   of any case; those of recipe and environment are refused, since archives with other results
+///   have them too
 /// \throws InputError if the file cannot be read at all
 VerifyResult verify_archive(const std::filesystem::path& path,
                             const std::optional<std::string>& expected = {});

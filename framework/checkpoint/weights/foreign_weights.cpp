@@ -4,6 +4,7 @@
 #include <lensbench/error.hpp>
 #include <vector>
 
+#include "core/files/regular_file.hpp"
 #include "core/text/printable.hpp"
 #include "core/text/shell_words.hpp"
 
@@ -59,16 +60,48 @@ bool ends_with_any(const std::string& name, std::initializer_list<const char*> e
                      [&](const char* ending) { return name.ends_with(ending); });
 }
 
+bool is_weight_file(const std::string& name) {
+  return ends_with_any(name, {".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".pkl",
+                              ".h5", ".msgpack", ".onnx"});
+}
+
+/// Name of the file by which a folder is known to hold an adapter and not a whole model; empty for
+/// any other folder. Trainers also write files of their own (`optimizer.pt`) next to an adapter.
+std::string adapter_file(const std::vector<std::string>& names) {
+  std::string adapter;
+  for (const std::string& name : names) {
+    const bool whole =
+        name.starts_with("model") || name.starts_with("pytorch_model") || name.ends_with(".gguf");
+    if (whole && is_weight_file(name)) return "";
+    if (adapter.empty() && (name == "adapter_config.json" || name.starts_with("adapter_model.")))
+      adapter = name;
+  }
+  return adapter;
+}
+
 }  // namespace
+
+std::string explain_adapter(const fs::path& directory) {
+  const std::string file = adapter_file(file_names(directory));
+  if (file.empty()) return "";
+  return directory.string() + ": is an adapter of PEFT (" + file +
+         "), which is not a whole model; merge it into its base model: " +
+         python_command("from peft import AutoPeftModelForCausalLM as M",
+                        "M.from_pretrained(a[0]).merge_and_unload().save_pretrained(a[1])",
+                        {directory.string(), directory.string() + "-merged"});
+}
 
 /// A folder may have weights in several formats; the first message that applies is given.
 std::string explain_missing_weights(const fs::path& directory, const nlohmann::json& config) {
+  if (const std::string adapter = explain_adapter(directory); !adapter.empty()) return adapter;
   const std::string where = directory.string() + ": ";
   const auto names = file_names(directory);
   const auto found = [&](std::initializer_list<const char*> endings) {
     const auto it = std::find_if(names.begin(), names.end(),
                                  [&](const std::string& n) { return ends_with_any(n, endings); });
-    return it == names.end() ? std::string() : *it;
+    if (it == names.end()) return std::string();
+    refuse_lfs_pointer_file(directory / *it);
+    return *it;
   };
   if (const auto name = found({".gguf"}); !name.empty())
     return where + printable(name) + " is " + explain_gguf(directory / name);
@@ -92,16 +125,6 @@ std::string explain_missing_weights(const fs::path& directory, const nlohmann::j
     return where + "model.safetensors and model.safetensors.index.json are missing; rename " +
            printable(name) + " to model.safetensors if it is the whole model";
   return where + "the weights are missing (model.safetensors or model.safetensors.index.json)";
-}
-
-/// Message about a folder with an adapter, which needs its base model and is not a model itself.
-std::string explain_adapter(const fs::path& directory) {
-  return directory.string() +
-         ": is an adapter (adapter_config.json), which is not a whole model; merge it into its "
-         "base model: " +
-         python_command("from peft import AutoPeftModelForCausalLM as M",
-                        "M.from_pretrained(a[0]).merge_and_unload().save_pretrained(a[1])",
-                        {directory.string(), directory.string() + "-merged"});
 }
 
 bool has_foreign_weights(const fs::path& directory) {

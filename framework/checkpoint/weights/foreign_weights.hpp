@@ -6,12 +6,14 @@
 
 namespace lensbench {
 
-/// What to do about a folder that holds a PEFT adapter and not a model.
+/// Message about a folder that holds a PEFT adapter and not a whole model, and what to do about it;
+/// empty for any other folder.
 std::string explain_adapter(const std::filesystem::path& directory);
 
 /// Message about a directory without safetensors weights: the weights that it has and the command
-/// that converts them. The files are not opened.
+/// that converts them. Of the files, only the beginning of one is read.
 /// \param config  content of config.json; null if it is missing
+/// \throws InputError if the weights are a Git LFS pointer
 std::string explain_missing_weights(const std::filesystem::path& directory,
                                     const nlohmann::json& config);
 

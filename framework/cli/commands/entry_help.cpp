@@ -42,6 +42,14 @@ void add_results(std::string& text, const PluginInfo& entry, int width) {
   }
 }
 
+/// What a parameter is by default, as it can be typed; in parentheses what cannot be. In a text,
+/// `none` would be that word.
+std::string default_text(const ParameterInfo& p) {
+  if (p.required) return "(must be set)";
+  if (!p.default_value.empty()) return p.default_value;
+  return p.type == ParameterType::text ? "(not set)" : "none";
+}
+
 }  // namespace
 
 std::string result_text(const ResultInfo& result) {
@@ -57,11 +65,8 @@ std::string result_text(const ResultInfo& result) {
 
 std::string parameter_text(const ParameterInfo& p) {
   const bool has_units = !p.units.empty() && p.units != "1";
-  return p.name + " = " +
-         (p.required                ? "(must be set)"
-          : p.default_value.empty() ? "none"
-                                    : p.default_value) +
-         " (" + expectation(p) + (has_units ? ", in " + p.units : "") + ")";
+  return p.name + " = " + default_text(p) + " (" + expectation(p) +
+         (has_units ? ", in " + p.units : "") + ")";
 }
 
 /// The slots of an experiment exist once it was constructed: this is the only way to know them, and

@@ -76,7 +76,8 @@ bool begins_with_word(const Command& command, const std::string& word) {
 /// Meaning of the codes for all commands; the manual page has them in more words.
 const char* const kExitCodes =
     "Exit codes: 0 done; 1 a check failed (a receipt failed, archives differ); 2 wrong "
-    "usage; 3 invalid input; 4 a plug-in is missing or refused; 5 the run failed.";
+    "usage; 3 invalid input; 4 a plug-in is missing or refused; 5 the run failed, "
+    "or some of its cases did.";
 
 std::vector<std::string> split_paragraphs(const std::string& text) {
   std::vector<std::string> paragraphs;

@@ -91,9 +91,8 @@ std::vector<Option> run_options() {
       {.name = "prompt", .argument = "TEXT", .help = "a prompt", .repeats = true},
       {.name = "prompts",
        .argument = "FILE",
-       .help =
-           "one prompt per line, or JSONL (.jsonl) with text or ids, id, target, images and other "
-           "fields",
+       .help = "one prompt per line, or JSONL (.jsonl, .ndjson) with text or ids, id, target, "
+               "images and other fields",
        .values = Values::file},
       {.name = "ids",
        .argument = "\"1 2 3\"",

@@ -12,7 +12,7 @@ std::vector<Option> tokenize_options() {
       {.name = "prompt", .argument = "TEXT", .help = "a prompt", .repeats = true},
       {.name = "prompts",
        .argument = "FILE",
-       .help = "one prompt per line, or JSONL (.jsonl) with text, and images",
+       .help = "one prompt per line, or JSONL (.jsonl, .ndjson) with text, and images",
        .values = Values::file}};
   for (auto& option : picture_options()) options.push_back(std::move(option));
   options.push_back(picture_set_option());

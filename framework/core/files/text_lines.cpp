@@ -1,9 +1,12 @@
 #include "core/files/text_lines.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <lensbench/error.hpp>
 #include <string_view>
 #include <utility>
 
+#include "core/text/lfs_pointer.hpp"
 #include "core/text/utf8.hpp"
 
 // Lines of prompts and documents. Bytes that are not what the user meant (another encoding, another
@@ -13,9 +16,17 @@
 namespace lensbench {
 namespace {
 
+/// Ending of a name in lower case: systems that ignore case write endings in capitals.
+std::string lower_extension(const std::filesystem::path& path) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return ending;
+}
+
 /// Refuses files of other formats, which would silently become texts line by line.
 void check_format(const std::filesystem::path& path, const std::string& noun) {
-  const auto extension = path.extension();
+  const std::string extension = lower_extension(path);
   if (extension == ".json")
     throw InputError(path.string() +
                      ": a JSON file would be read as lines of text; write one JSON object on each "
@@ -80,6 +91,7 @@ bool TextLines::next(std::string& line) {
     next_offset_ += std::ssize(line) + 1;
     ++number_;
     if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (number_ == 1) refuse_lfs_pointer(line, path_.string());
     if (line.empty()) continue;
     check_encoding(line, number_, where(), noun_);
     return true;
@@ -92,6 +104,11 @@ void TextLines::seek(std::int64_t offset, std::int64_t number) {
   file_.seekg(offset);
   next_offset_ = offset;
   number_ = number - 1;
+}
+
+bool TextLines::json() const {
+  const std::string extension = lower_extension(path_);
+  return extension == ".jsonl" || extension == ".ndjson";
 }
 
 std::string TextLines::where() const {

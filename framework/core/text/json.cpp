@@ -6,7 +6,9 @@
 #include <sstream>
 #include <vector>
 
+#include "core/text/json_fault.hpp"
 #include "core/text/lfs_pointer.hpp"
+#include "core/text/printable.hpp"
 
 // Strict reading and canonical writing of JSON. Files come from elsewhere, so size and depth are
 // limited and nothing is accepted that two programs could read differently: duplicate keys, a byte
@@ -33,8 +35,8 @@ namespace {
 /// copies every key, which takes seconds for the vocabulary of a tokenizer.
 class StrictBuilder final : public nlohmann::json_sax<json> {
  public:
-  StrictBuilder(const std::string& subject, int max_depth)
-      : subject_(subject), max_depth_(static_cast<std::size_t>(max_depth)) {}
+  StrictBuilder(std::string_view text, const std::string& subject, int max_depth)
+      : text_(text), subject_(subject), max_depth_(static_cast<std::size_t>(max_depth)) {}
 
   json take() { return std::move(root_); }
 
@@ -59,8 +61,14 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
     return true;
   }
 
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& e) override {
-    throw InputError(subject_ + ": not valid JSON: " + e.what());
+  bool parse_error(std::size_t bytes, const std::string& last,
+                   const nlohmann::detail::exception& e) override {
+    // The size of a number is the only fault that is found after its text was read.
+    const bool too_large = dynamic_cast<const json::out_of_range*>(&e) != nullptr;
+    throw InputError(subject_ + ": not valid JSON: " +
+                     (too_large
+                          ? "the number " + printable(last) + " is too large; write a smaller one"
+                          : json_fault(text_, bytes, e.what())));
   }
 
  private:
@@ -91,6 +99,7 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
     return true;
   }
 
+  std::string_view text_;
   const std::string& subject_;
   std::size_t max_depth_;
   json root_;
@@ -107,7 +116,7 @@ json parse_json(std::string_view text, const std::string& subject, const JsonLim
   // The parser skips a byte order mark and treats a NUL byte as the end of the text.
   if (text.starts_with("\xef\xbb\xbf") || text.find('\0') != std::string_view::npos)
     throw InputError(subject + ": not valid JSON: has a byte order mark or a NUL byte; remove it");
-  StrictBuilder builder(subject, limits.max_depth);
+  StrictBuilder builder(text, subject, limits.max_depth);
   try {
     json::sax_parse(text.begin(), text.end(), &builder);
   } catch (const json::exception& error) {
@@ -117,14 +126,6 @@ json parse_json(std::string_view text, const std::string& subject, const JsonLim
 }
 
 namespace {
-
-/// The word for a number without digits that is at a place of the text; empty without one.
-std::string_view non_finite_at(std::string_view text, std::size_t place) {
-  std::string_view word;
-  for (const std::string_view candidate : {"NaN", "-Infinity", "Infinity"})
-    if (text.compare(place, candidate.size(), candidate) == 0) word = candidate;
-  return word;
-}
 
 // Python's json writes NaN and infinities as bare words. As texts they are read, and a field that
 // must be a finite number is refused by name.

@@ -196,6 +196,26 @@ RopeSpec read_rope(const ConfigReader& config, std::int64_t d_head, std::int64_t
                           outer);
 }
 
+namespace {
+
+/// Settings of full layers: those of `full_attention`, whose fields `rope_scaling` replaces one by
+/// one, as `convert_rope_params_to_dict` of transformers does. They are in a field `rope_scaling`.
+nlohmann::json join_full_settings(const ConfigReader& config, const ConfigReader& kinds) {
+  constexpr const char* field = "rope_scaling";
+  nlohmann::json full = kinds.object("full_attention") ? *kinds.raw("full_attention")
+                                                       : nlohmann::json{{"rope_type", "default"}};
+  const std::optional<ConfigReader> scaling = config.object(field);
+  if (scaling && !scaling->has("rope_type") && scaling->has("type") &&
+      full.value("rope_type", *scaling->raw("type")) != *scaling->raw("type"))
+    scaling->fail("type", "is " + scaling->raw("type")->dump() +
+                              ", which transformers ignores where full layers have the rope_type " +
+                              full["rope_type"].dump() + "; write it as rope_type");
+  if (scaling) full.update(*config.raw(field));
+  return {{field, full}};
+}
+
+}  // namespace
+
 void read_ropes_by_layer(const ConfigReader& config, double theta, double local_theta,
                          TransformerSpec& spec) {
   static const nlohmann::json nothing = nlohmann::json::object();
@@ -203,15 +223,14 @@ void read_ropes_by_layer(const ConfigReader& config, double theta, double local_
   const ConfigReader kinds = config.object("rope_parameters").value_or(empty);
   for (const char* flat : {"rope_type", "rope_theta", "factor"})
     kinds.require_absent_or(flat, nullptr);
-  const ConfigReader full = kinds.object("full_attention").value_or(empty);
+  const nlohmann::json joined = join_full_settings(config, kinds);
+  const ConfigReader full = *ConfigReader(joined, config.file()).object("rope_scaling");
   const ConfigReader local = kinds.object("sliding_attention").value_or(empty);
   // A length outside of the objects is one that the reference would not look at.
   config.require_absent_or("original_max_position_embeddings", nullptr);
 
   const std::int64_t d_head = spec.attention.d_head, positions = spec.max_positions;
-  spec.rope =
-      read_rope_object(config, config.object("rope_scaling").value_or(full), d_head, positions,
-                       {.theta = full.number_or("rope_theta", theta, kPositive)});
+  spec.rope = read_rope_object(config, full, d_head, positions, {.theta = theta});
   spec.local_rope = read_rope_object(config, local, d_head, positions, {.theta = local_theta});
   if (depends_on_length(*spec.local_rope))
     local.fail("rope_type",

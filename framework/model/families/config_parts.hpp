@@ -46,7 +46,8 @@ RopeSpec read_rope_object(const ConfigReader& config, const ConfigReader& rope, 
                           std::int64_t max_positions, const RopeDefaults& defaults);
 
 /// Reads the rotary settings of full and of windowed layers: an object for each in
-/// `rope_parameters` (transformers 5), or `rope_scaling` for full layers alone.
+/// `rope_parameters` (transformers 5), and `rope_scaling` for full layers alone, which replaces
+/// their fields one by one.
 /// \param theta, local_theta  bases of full and of windowed layers where the objects lack them
 void read_ropes_by_layer(const ConfigReader& config, double theta, double local_theta,
                          TransformerSpec& spec);

@@ -63,12 +63,7 @@ class BaseSweep {
 
   /// \return [metric]
   at::Tensor run_base(Hooks hooks) {
-    // Streams are kept only for the blocks in which a cell starts.
-    std::set<std::int64_t> starts;
-    for (const ResolvedCell& cell : cells_) starts.insert(cell.first_block);
-    for (const std::int64_t block : starts)
-      hooks.read("blocks." + std::to_string(block) + ".hook_resid_pre",
-                 [this, block](const at::Tensor& x, const HookPoint&) { streams_[block] = x; });
+    keep_streams(hooks);
     WritesAt writes;
     for (const ResolvedCell& cell : cells_)
       for (const ResolvedWrite& write : cell.writes)
@@ -123,6 +118,22 @@ class BaseSweep {
 
  private:
   using Rows = std::span<const ResolvedCell* const>;
+
+  /// Keeps the streams of the blocks in which a cell starts, as they are before the interventions on
+  /// the block's hook_resid_pre: a forward that starts there applies those itself.
+  void keep_streams(Hooks& hooks) {
+    std::set<std::int64_t> starts;
+    for (const ResolvedCell& cell : cells_) starts.insert(cell.first_block);
+    if (starts.contains(0)) {
+      ForwardOptions embedding;
+      embedding.stop_at_layer = 0;
+      streams_[0] = model_.forward(tokens_, embedding, hooks).residual;
+    }
+    for (const std::int64_t block : starts)
+      if (block > 0)
+        hooks.read(residual_hook(spec_, block),
+                   [this, block](const at::Tensor& x, const HookPoint&) { streams_[block] = x; });
+  }
 
   /// One block of the rows that have joined so far. Writes go to the row of their cell.
   at::Tensor run_block(std::int64_t block, const at::Tensor& rows, Rows cells,

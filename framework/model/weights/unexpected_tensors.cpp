@@ -4,7 +4,8 @@
 #include <array>
 #include <charconv>
 #include <optional>
-#include <utility>
+
+#include "core/text/printable.hpp"
 
 namespace lensbench {
 namespace {
@@ -71,27 +72,100 @@ bool is_training_head(std::string_view name) {
                      [&](std::string_view head) { return name.starts_with(head); });
 }
 
+namespace {
+
+/// What a wrapper puts before the names of the tensors in it.
+struct Wrapper {
+  std::string_view prefix, cause;
+};
+
+constexpr std::array<Wrapper, 5> kWrappers = {{
+    {"_orig_mod.",
+     "torch.compile adds; save the model that was compiled, which is its attribute _orig_mod"},
+    {"module.",
+     "DataParallel and DistributedDataParallel add; save the attribute module of the wrapped "
+     "model"},
+    {"base_model.model.",
+     "PEFT adds; merge the adapter with merge_and_unload() and save the result"},
+    {"_fsdp_wrapped_module.", "FSDP adds; save a full state dict of the wrapped model"},
+    {"_checkpoint_wrapped_module.",
+     "activation checkpointing adds; save the model that was wrapped"},
+}};
+
+/// The first name in which a wrapper of a single block has left its prefix; empty without one. Only
+/// names that begin with an underscore are those of wrappers wherever they are.
+std::string wrapped_block(const std::vector<std::string>& names, std::string_view prefix) {
+  const std::string inside = "." + std::string(prefix);
+  const auto found = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+    return prefix.starts_with('_') && name.find(inside) != std::string::npos;
+  });
+  return found == names.end() ? "" : *found;
+}
+
+}  // namespace
+
 std::string foreign_prefix(const std::vector<std::string>& names) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> prefixes = {{
-      {"_orig_mod.",
-       "torch.compile adds; save the model that was compiled, which is its attribute _orig_mod"},
-      {"module.",
-       "DataParallel and DistributedDataParallel add; save the attribute module of the "
-       "wrapped model"},
-      {"base_model.model.",
-       "PEFT adds; merge the adapter with merge_and_unload() and save the result"},
-      {"_fsdp_wrapped_module.", "FSDP adds; save a full state dict of the wrapped model"},
-  }};
-  // Only a prefix of every name explains why nothing was found.
-  for (const auto& [prefix, cause] : prefixes) {
+  for (const auto& [prefix, cause] : kWrappers) {
+    // Only a prefix of every name explains why nothing was found.
     const bool all = !names.empty() &&
                      std::all_of(names.begin(), names.end(),
                                  [&p = prefix](const auto& name) { return name.starts_with(p); });
     if (all)
       return "all names of tensors begin with '" + std::string(prefix) + "', which " +
              std::string(cause) + " with save_pretrained";
+    if (const std::string name = wrapped_block(names, prefix); !name.empty())
+      return "names of tensors contain '" + std::string(prefix) + "' (" + printable(name) +
+             "), which " + std::string(cause) +
+             " with save_pretrained, or remove it from the names";
   }
   return "";
+}
+
+namespace {
+
+/// Prefixes under which the first missing tensor that is stored under any is found, as a whole name
+/// or without the part that may be absent.
+template <class Without>
+std::vector<std::string> prefixes_of(const std::vector<std::string>& names,
+                                     const std::vector<std::string>& missing, Without&& without) {
+  std::vector<std::string> prefixes;
+  for (const std::string& absent : missing) {
+    for (const std::string_view form : {std::string_view(absent), without(absent)})
+      for (const std::string& name : names)
+        if (name.ends_with("." + std::string(form)))
+          prefixes.push_back(name.substr(0, name.size() - form.size()));
+    if (!prefixes.empty()) break;
+  }
+  return prefixes;
+}
+
+}  // namespace
+
+std::string unknown_prefix(const std::vector<std::string>& names,
+                           const std::vector<std::string>& missing, std::string_view optional) {
+  const std::set<std::string_view> stored(names.begin(), names.end());
+  const auto without = [&](std::string_view name) {
+    return name.starts_with(optional) ? name.substr(optional.size()) : name;
+  };
+  const auto stored_under = [&](const std::string& prefix, std::string_view name) {
+    return stored.contains(prefix + std::string(name)) ||
+           stored.contains(prefix + std::string(without(name)));
+  };
+  std::string best;
+  std::ptrdiff_t most = std::ssize(missing) / 2;
+  // The prefix that most of the missing tensors have is what one of them has.
+  for (const std::string& prefix : prefixes_of(names, missing, without)) {
+    const auto count = std::count_if(missing.begin(), missing.end(),
+                                     [&](const auto& name) { return stored_under(prefix, name); });
+    if (count <= most) continue;
+    most = count;
+    best = prefix;
+  }
+  return best.empty() ? ""
+                      : "the tensors of this model are stored under names that begin with '" +
+                            printable(best) + "' (expected " + missing.front() +
+                            "); save the part of the model that has them with save_pretrained, "
+                            "or remove the prefix from the names";
 }
 
 std::string surplus_layers(const std::set<std::string>& taken,

@@ -11,9 +11,16 @@ namespace lensbench {
 /// model (`score`, `v_head`, `classifier`, a pooler), which no logit depends on.
 bool is_training_head(std::string_view name);
 
-/// What put a foreign prefix before every name (`_orig_mod.`, `module.`, `base_model.model.`), and
-/// how to save without it; empty if the names have none.
+/// What put a foreign prefix before every name (`_orig_mod.`, `module.`, `base_model.model.`) or
+/// before the names within blocks (`layers.0._orig_mod.`), and how to save without it; empty if the
+/// names have none.
 std::string foreign_prefix(const std::vector<std::string>& names);
+
+/// A sentence with the prefix (`student.`) under which most of the missing tensors are stored;
+/// otherwise empty.
+/// \param optional  prefix that the names of this model may lack
+std::string unknown_prefix(const std::vector<std::string>& names,
+                           const std::vector<std::string>& missing, std::string_view optional);
 
 /// A sentence with both numbers of layers if all tensors in `extra` belong to layers after the last
 /// one of `taken`; otherwise empty.

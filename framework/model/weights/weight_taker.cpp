@@ -155,6 +155,11 @@ std::string CheckpointTaker::explain(const std::vector<std::string>& extra) cons
     if (const std::string cause = surplus_layers(taken_, extra); !cause.empty()) return cause;
   std::vector<std::string> absent, faults;
   for (const MissingTensor& missing : missing_) absent.push_back(missing.name);
+  // With a single tensor under its own name, a prefix does not explain the others.
+  if (taken_.empty())
+    if (const std::string cause = unknown_prefix(checkpoint_.names(), absent, prefix_);
+        !cause.empty())
+      return cause;
   if (wrong_.empty() && extra.empty())
     if (const std::string cause = absent_layers(taken_, absent); !cause.empty()) return cause;
   if (!absent.empty()) faults.push_back("missing: " + listed(absent));

@@ -17,6 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::message_of;
+using ::testing::Not;
 using ::testing::Pair;
 
 class PromptFile : public ::testing::Test {
@@ -79,6 +80,43 @@ TEST_F(PromptFile, OfJsonHasTextsOrIdsWithIdAndOtherFields) {
   // A value that is not a string is kept as its JSON text.
   EXPECT_THAT(cases[2].fields,
               ElementsAre(Pair("on", "true"), Pair("tags", "[\"a\"]"), Pair("weight", "0.5")));
+}
+
+TEST_F(PromptFile, IsOfJsonByAnyOfTheUsualEndingsInAnyCase) {
+  for (const char* name : {"a.jsonl", "a.JSONL", "a.JsonL", "a.ndjson", "a.NDJSON"}) {
+    const auto cases = read_prompt_file(folder.write(name, "{\"text\": \"And\"}\n"));
+    EXPECT_EQ(cases.at(0).text, "And") << name;
+  }
+}
+
+TEST_F(PromptFile, OfJsonHasTextsWhereTextsAreRead) {
+  for (const std::string field : {"corrupted", "target", "answer_prefix"})
+    for (const std::string value : {"[\"In\",\" a\"]", "{\"a\":1}"})
+      EXPECT_THAT(refusal("{\"text\": \"a\", \"" + field + "\": " + value + "}\n"),
+                  HasSubstr("prompts.jsonl:1: '" + field + "' is " + value + "; expected a text"));
+}
+
+TEST_F(PromptFile, SaysInWordsWhatIsNotJson) {
+  for (const auto& [line, fault] :
+       std::map<std::string, std::string>{{R"({"text": NaN})", "NaN at byte 10"},
+                                          {R"({"weight": -Infinity})", "-Infinity at byte 12"},
+                                          {R"({"text": "\ud800 a"})", "half of a surrogate pair"},
+                                          {R"({"text": "\udc00"})", "half of a surrogate pair"},
+                                          {"{\"text\": \"a\tb\"}", "control character"},
+                                          {R"({"text": "a")", "ends too early"},
+                                          {R"({"text": 'a'})", "''' at byte 10 is not expected"},
+                                          {R"({"weight": 1e999})", "1e999 is too large"}}) {
+    const std::string message = refusal(line + "\n");
+    EXPECT_THAT(message, AllOf(HasSubstr("prompts.jsonl:1: not valid JSON"), HasSubstr(fault)));
+    EXPECT_THAT(message, Not(HasSubstr("json.exception"))) << line;
+  }
+}
+
+TEST_F(PromptFile, IsNotAGitLfsPointer) {
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+  for (const char* name : {"prompts.txt", "prompts.jsonl"})
+    EXPECT_THAT(message_of<InputError>([&] { read_prompt_file(folder.write(name, pointer)); }),
+                AllOf(HasSubstr(name), HasSubstr("git lfs pull")));
 }
 
 TEST_F(PromptFile, OfJsonHasPicturesRelativeToItsFolder) {
@@ -149,13 +187,13 @@ TEST_F(PromptFile, NamesTheLineAndByteOfLatin1) {
 }
 
 TEST_F(PromptFile, IsNotAJsonDocument) {
-  EXPECT_THAT(
-      message_of<InputError>([&] { read_prompt_file(folder.write("prompts.json", "[\"a\"]\n")); }),
-      AllOf(HasSubstr("prompts.json"), HasSubstr(".jsonl"), HasSubstr("jq")));
+  for (const char* name : {"prompts.json", "prompts.JSON"})
+    EXPECT_THAT(message_of<InputError>([&] { read_prompt_file(folder.write(name, "[\"a\"]\n")); }),
+                AllOf(HasSubstr(name), HasSubstr(".jsonl"), HasSubstr("jq")));
 }
 
 TEST_F(PromptFile, IsNotATable) {
-  for (const char* name : {"prompts.csv", "prompts.tsv"})
+  for (const char* name : {"prompts.csv", "prompts.tsv", "prompts.CSV", "prompts.Tsv"})
     EXPECT_THAT(message_of<InputError>([&] { read_prompt_file(folder.write(name, "text\na\n")); }),
                 AllOf(HasSubstr(name), HasSubstr("table"), HasSubstr(".txt")));
 }

@@ -52,6 +52,19 @@ struct Sample {
 // The parity contract, for values of size about 1 to 10.
 constexpr double kParity = 5e-4;
 
+TEST(Activations, RefuseHooksThatSelectNothingBeforeTheFirstCase) {
+  Sample sample;
+  const auto refusal = [&](const std::string& hooks) {
+    return message_of<UsageError>([&] {
+      sample.tool.check_parameters(sample.tool.parameters({{"hooks", hooks}}));
+    });
+  };
+  EXPECT_NO_THROW(sample.tool.check_parameters(sample.tool.parameters({})));
+  EXPECT_THAT(refusal("none"), HasSubstr("parameter hooks selects nothing"));
+  EXPECT_THAT(refusal("hook_embed,!hook_*"), HasSubstr("parameter hooks selects nothing"));
+  EXPECT_THAT(refusal("blocks.0.hook_resid_pots"), HasSubstr("hook_resid_pots"));
+}
+
 TEST(Activations, AreThoseOfTransformersUnderTheNamesOfTheirHooks) {
   Sample sample;
   const Dataset result = sample.read({"blocks.*.hook_resid_post", "unembed.hook_out"});

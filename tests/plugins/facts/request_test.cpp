@@ -72,6 +72,9 @@ TEST_F(FactRequests, RefuseLinesThatAreNotFacts) {
   EXPECT_THAT(bad_file("{\"subject\""), HasSubstr(":1: the line is not JSON"));
   EXPECT_THAT(bad_file(line("Og\xff", "Bashan")),
               HasSubstr(":1: the line is not UTF-8; convert the file to UTF-8"));
+  EXPECT_THAT(
+      bad_file("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"),
+      HasSubstr("facts.jsonl' is a Git LFS pointer, not the file itself; run `git lfs pull`"));
   EXPECT_THAT(message_of<InputError>([&] {
                 bench_.run({{"facts", folder_ / "none.jsonl"}});
               }),

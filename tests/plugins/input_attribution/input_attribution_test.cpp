@@ -292,6 +292,17 @@ TEST_F(AskedInputs, RefusesWhatHasNoMeaning) {
               HasSubstr("compares log-probabilities"));
 }
 
+TEST_F(AskedInputs, RefusesParametersBeforeTheFirstCase) {
+  const auto refusal = [&](const Settings& settings) {
+    return message_of<UsageError>(
+        [&] { bench_.tool.check_parameters(bench_.tool.parameters(settings)); });
+  };
+  EXPECT_NO_THROW(bench_.tool.check_parameters(bench_.tool.parameters({})));
+  EXPECT_THAT(refusal({{"methods", "none"}}), HasSubstr("methods is empty"));
+  EXPECT_THAT(refusal({{"layer", "3"}}), HasSubstr("layer 3 does not exist"));
+  EXPECT_THAT(refusal({{"metric", "kl"}}), HasSubstr("gradient 0"));
+}
+
 TEST_F(AskedInputs, ContrastSubtractsTheOtherContext) {
   InputAttributionOptions options;
   options.contrast = bench_.tokens;

@@ -171,6 +171,8 @@ TEST_P(MeanAblation, NeedsMoreThanOnePrompt) {
   EXPECT_THAT(refused({{"ablation", "zero,mean"}}), HasSubstr("found 1 prompt in this run"));
   EXPECT_THAT(message_of<UsageError>([&] { run("mean"); }), HasSubstr("found 1 prompt"));
   EXPECT_THAT(refused({{"reference", "a.txt"}}), HasSubstr("only ablation 'mean' uses it"));
+  EXPECT_THAT(refused({{"neurons", "1000000"}}),
+              HasSubstr("neurons is 1000000, but the model has"));
   EXPECT_NO_THROW(tool_.check_parameters(tool_.parameters({})));
   set_cases(kPrompts);
   EXPECT_NO_THROW(tool_.check_parameters(tool_.parameters({{"ablation", "mean"}})));

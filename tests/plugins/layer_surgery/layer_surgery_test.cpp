@@ -1,7 +1,9 @@
 // What must hold whatever the weights, and what is refused.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -78,6 +80,23 @@ class Surgery : public ::testing::Test {
   std::string refusal(const std::map<std::string, std::string>& given) {
     return message_of<UsageError>([&] { run_with(bench_, given); });
   }
+  /// The stream after these blocks, one after the other.
+  at::Tensor after(at::Tensor stream, const std::vector<std::int64_t>& blocks) {
+    for (const std::int64_t block : blocks) {
+      ForwardOptions options;
+      options.start_at_layer = block;
+      options.stop_at_layer = block + 1;
+      options.residual = stream;
+      stream = bench_.model->forward(make_batch(bench_.tokens), options).residual;
+    }
+    return stream;
+  }
+  /// Cross-entropy of the second token, in nats, if these blocks follow the stream.
+  double cross_entropy_after(const at::Tensor& stream, const std::vector<std::int64_t>& blocks) {
+    const at::Tensor last = bench_.model->final_norm(after(stream, blocks));
+    const at::Tensor log_p = at::log_softmax(bench_.model->unembed(last)[0].to(at::kDouble), -1);
+    return -log_p[0][kIds[1]].item<double>();
+  }
   Bench bench_{random_model(small_gpt2_spec(), 5, at::kFloat, 0.3), kIds};
 };
 
@@ -124,17 +143,22 @@ TEST_F(Surgery, ADeletedModelCanBeAskedAgain) {
 TEST_F(Surgery, RepeatingABlockRunsItOnItsOwnOutput) {
   const Dataset dataset = run_with(bench_, {{"operation", "repeat"}, {"blocks", "1"}});
   const Window window = read_window(*bench_.model, bench_.tokens);
-  at::Tensor stream = window.streams[2];
-  for (const std::int64_t block : {1, 2}) {
-    ForwardOptions options;
-    options.start_at_layer = block;
-    options.stop_at_layer = block + 1;
-    options.residual = stream;
-    stream = bench_.model->forward(window.batch, options).residual;
-  }
-  const at::Tensor q = at::log_softmax(
-      bench_.model->unembed(bench_.model->final_norm(stream))[0].to(at::kDouble), -1);
-  EXPECT_NEAR(value_at(dataset, "cross_entropy", "repeat 1", 0), -q[0][17].item<double>(), 1e-5);
+  EXPECT_NEAR(value_at(dataset, "cross_entropy", "repeat 1", 0),
+              cross_entropy_after(window.streams[2], {1, 2}), 1e-5);
+}
+
+// The repeated block starts from a stored stream that the model changes where block 1 reads it.
+TEST_F(Surgery, InterventionsOnTheStreamThatEntersABlockActOnce) {
+  Bench changed{with_interventions(bench_.model, {{{.hook = "blocks.1.hook_resid_pre"},
+                                                   AddValue{at::scalar_tensor(0.5), 1.0}}}),
+                kIds};
+  const Dataset dataset = run_with(changed, {{"operation", "repeat"}, {"blocks", "0"}});
+  ForwardOptions embedding;
+  embedding.stop_at_layer = 0;
+  const at::Tensor stream =
+      bench_.model->forward(make_batch(bench_.tokens), embedding).residual;
+  EXPECT_NEAR(value_at(dataset, "cross_entropy", "repeat 0", 0),
+              cross_entropy_after(after(stream, {0, 0}) + 0.5, {1, 2}), 1e-5);
 }
 
 TEST_F(Surgery, AVariantStartsAtItsFirstChangedBlock) {

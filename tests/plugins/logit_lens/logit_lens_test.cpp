@@ -8,6 +8,7 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/stack.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "support/bench.hpp"
+#include "support/error_matchers.hpp"
 #include "support/random_model.hpp"
 #include "support/recorded_options.hpp"
 
@@ -208,6 +210,14 @@ TEST_P(LogitLensOf, FollowsOneLogitThroughTheLayers) {
     EXPECT_TRUE(
         at::equal(one["target_logit"].tensor, lens["target_logit"].tensor.select(1, position)));
   }
+}
+
+TEST_P(LogitLensOf, RefusesAnEmptyListOfPointsBeforeTheFirstCase) {
+  EXPECT_NO_THROW(bench.tool.check_parameters(bench.tool.parameters({})));
+  EXPECT_THAT(testing::message_of<UsageError>([&] {
+                bench.tool.check_parameters(bench.tool.parameters({{"points", "none"}}));
+              }),
+              ::testing::HasSubstr("points is empty; give resid_post"));
 }
 
 TEST_P(LogitLensOf, RefusesWhatItCannotDo) {

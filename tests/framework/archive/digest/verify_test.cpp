@@ -9,9 +9,11 @@
 #include <hdf5.h>
 
 #include <array>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <lensbench/error.hpp>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -78,6 +80,52 @@ std::vector<std::string> findings_after(Change&& change) {
   EXPECT_FALSE(result.intact);
   EXPECT_TRUE(result.complete);
   return result.findings;
+}
+
+/// Digests that the archive at `path` stores.
+Digests digests_in(const std::string& path) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const Digests digests = stored_digests(file);
+  H5Fclose(file);
+  return digests;
+}
+
+std::string in_capitals(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return text;
+}
+
+TEST(VerifyExpects, TheDigestOfTheSealOrOfTheResultsInAnyCase) {
+  const TempDir folder;
+  const std::string path = sealed_in(folder);
+  const Digests digests = digests_in(path);
+  for (const std::string& seal : {digests.seal, in_capitals(digests.seal)}) {
+    const VerifyResult result = verify_archive(path, seal);
+    EXPECT_TRUE(result.expected);
+    EXPECT_EQ(result.matched, "seal");
+  }
+  for (const std::string& results : {digests.results, in_capitals(digests.results)}) {
+    const VerifyResult result = verify_archive(path, results);
+    EXPECT_TRUE(result.expected);
+    EXPECT_EQ(result.matched, "results");
+  }
+}
+
+TEST(VerifyExpects, NotTheDigestsThatArchivesWithOtherResultsHaveToo) {
+  const TempDir folder;
+  const std::string path = sealed_in(folder);
+  const Digests digests = digests_in(path);
+  for (const auto& [part, digest] : std::map<std::string, std::string>{
+           {"/recipe", digests.recipe}, {"/environment", digests.environment}}) {
+    const VerifyResult result = verify_archive(path, digest);
+    EXPECT_TRUE(result.intact);
+    EXPECT_FALSE(result.expected);
+    EXPECT_EQ(result.matched, "");
+    EXPECT_THAT(result.findings,
+                Contains(HasSubstr("is that of " + part +
+                                   ", which archives with other results "
+                                   "have too; give the digest of the seal or of the results")));
+  }
 }
 
 TEST(VerifySaysWhere, OneNumberChanged) {

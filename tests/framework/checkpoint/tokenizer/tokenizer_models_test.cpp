@@ -211,6 +211,33 @@ TEST(VocabTxt, RefusesAClassItDoesNotDescribe) {
               HasSubstr("BertJapaneseTokenizer"));
 }
 
+constexpr const char* kLfsPointer =
+    "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+
+TEST(VocabTxt, IsNotAGitLfsPointer) {
+  const TempDir folder;
+  folder.write("vocab.txt", kLfsPointer);
+  EXPECT_THAT(message_of<InputError>([&] { Tokenizer::open(folder.path()); }),
+              AllOf(HasSubstr("vocab.txt: is a Git LFS pointer"), HasSubstr("git lfs pull")));
+}
+
+TEST(Merges, AreNotAGitLfsPointer) {
+  const TempDir folder;
+  folder.write("vocab.json", R"({"a": 0})");
+  folder.write("merges.txt", kLfsPointer);
+  EXPECT_THAT(message_of<InputError>([&] { Tokenizer::open(folder.path()); }),
+              AllOf(HasSubstr("merges.txt: is a Git LFS pointer"), HasSubstr("git lfs pull")));
+}
+
+TEST(ForeignTokenizer, IsNotAGitLfsPointer) {
+  for (const char* file : {"tokenizer.model", "spiece.model", "qwen.tiktoken"}) {
+    const TempDir folder;
+    folder.write(file, kLfsPointer);
+    EXPECT_THAT(message_of<InputError>([&] { explain_foreign_tokenizer(folder.path()); }),
+                HasSubstr(std::string(file) + ": is a Git LFS pointer"));
+  }
+}
+
 TEST(ForeignTokenizer, SaysHowToConvertASentencePieceModel) {
   const TempDir folder;
   EXPECT_EQ(explain_foreign_tokenizer(folder.path()), "");

@@ -6,6 +6,7 @@
 #include <lensbench/error.hpp>
 #include <limits>
 
+#include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench {
@@ -54,6 +55,21 @@ TEST(Json, NamesTheSubjectInItsMessages) {
   } catch (const InputError& error) {
     EXPECT_EQ(std::string(error.what()).rfind("config.json", 0), 0u) << error.what();
   }
+}
+
+TEST(Json, SaysInWordsWhereATextOfSeveralLinesIsWrong) {
+  const auto fault = [](const char* text) {
+    return testing::message_of<InputError>([&] { parse_json(text, "a.json"); });
+  };
+  EXPECT_EQ(fault("{\n\"a\": 1,\n  }"),
+            "a.json: not valid JSON: '}' at line 3, column 3 is not expected there; check commas, "
+            "quotation marks and brackets");
+  EXPECT_EQ(fault("{\u201ca\u201d: 1}"),
+            "a.json: not valid JSON: '\u201c' at byte 2 is not expected there; check commas, "
+            "quotation marks and brackets");
+  EXPECT_EQ(fault("[1,\nNaN]"),
+            "a.json: not valid JSON: NaN at line 2, column 1, which JSON does not have; write a "
+            "finite number or null");
 }
 
 TEST(Json, ReadsAFileAndRefusesOneThatIsMissingOrTooLarge) {

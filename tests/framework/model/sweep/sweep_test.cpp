@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <lensbench/activation_cache.hpp>
 #include <lensbench/error.hpp>
+#include <lensbench/intervention.hpp>
 #include <lensbench/sweep.hpp>
 #include <memory>
 #include <string>
@@ -186,6 +187,22 @@ TEST_P(GeneralSweep, RunsOnlyWhatCanDiffer) {
   EXPECT_EQ(cost.position_blocks, causal ? 2 * columns : 12);
   EXPECT_EQ(cost.cells, 1);
   EXPECT_GT(cost.flops, 0);
+}
+
+// A cell restarts at a block whose entering stream the model itself changes.
+TEST_P(GeneralSweep, InterventionsOnTheStreamThatEntersABlockActOnceInEachCell) {
+  for (const std::int64_t block : {0, 1}) {
+    const std::string name = "blocks." + std::to_string(block);
+    const std::shared_ptr<const Model> changed = with_interventions(
+        model_, {{{.hook = name + ".hook_resid_pre"}, AddValue{at::tensor(0.5), 1.0}}});
+    const at::Tensor rows = clean(block, "hook_mlp_out");
+    const SweepCell cell{{{"mlp_out", block, {2}, {}, rows.narrow(0, 2, 1)}}};
+    const SweepResult result = sweep_cells(*changed, corrupted_, {cell}, two);
+    Hooks expected = writing(block, "hook_mlp_out", rows, 2);
+    expected.replace(name + ".hook_resid_pre",
+                     [](const at::Tensor& x, const HookPoint&) { return x + 0.5; });
+    expect_near(result.metrics[0][0], alone(expected, 5), name);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, GeneralSweep,

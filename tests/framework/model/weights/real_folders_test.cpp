@@ -33,6 +33,7 @@ using lensbench::testing::sample_models;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // float32 against logits that transformers computed in float64 (the parity contract).
 void expect_logits_of_transformers(const Model& model, const std::string& sample) {
@@ -69,6 +70,32 @@ TEST_P(EverySample, NamesThePrefixThatTorchCompileAdds) {
   for (const auto& [name, tensor] : checkpoint.tensors) wrapped["_orig_mod." + name] = tensor;
   checkpoint.tensors = wrapped;
   EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("'_orig_mod.'"), HasSubstr("torch.compile")));
+}
+
+TEST_P(EverySample, NamesThePrefixThatCompiledBlocksHave) {
+  ChangedCheckpoint checkpoint(GetParam());
+  std::map<std::string, at::Tensor> wrapped;
+  for (const auto& [name, tensor] : checkpoint.tensors) {
+    // After the number of block 1, but not after that of an expert of block 0.
+    const std::size_t place = name.find(".1.");
+    const bool of_block = place != std::string::npos && place < name.find(".0.");
+    std::string changed = name;
+    if (of_block) changed.insert(place + 3, "_orig_mod.");
+    wrapped[changed] = tensor;
+  }
+  checkpoint.tensors = wrapped;
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr(".1._orig_mod."), HasSubstr("torch.compile"),
+                                        Not(HasSubstr("missing:"))));
+}
+
+TEST_P(EverySample, NamesAPrefixThatNobodyKnows) {
+  ChangedCheckpoint checkpoint(GetParam());
+  std::map<std::string, at::Tensor> both;
+  for (const auto& [name, tensor] : checkpoint.tensors) both["student." + name] = tensor;
+  both["teacher.weight"] = at::ones({1});
+  checkpoint.tensors = both;
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("stored under names that begin with 'student.'"),
+                                        Not(HasSubstr("missing:"))));
 }
 
 INSTANTIATE_TEST_SUITE_P(RealFolders, EverySample, ::testing::ValuesIn(sample_models()),
@@ -118,11 +145,75 @@ TEST(RealFolders, MayHoldInfinitiesInBuffersThatNothingReads) {
   expect_logits_of_transformers(*checkpoint.open(), "gpt-neox");
 }
 
-TEST(RealFolders, MayHaveAnEmptyRopeScaling) {
-  ChangedCheckpoint checkpoint("llama");
-  checkpoint.config["rope_scaling"] = nlohmann::json::object();
-  expect_logits_of_transformers(*checkpoint.open(), "llama");
+/// Samples without settings in `rope_scaling`.
+std::vector<std::string> samples_without_rope_scaling() {
+  std::vector<std::string> samples = sample_models();
+  std::erase_if(samples, [](const std::string& sample) {
+    const auto config = nlohmann::json::parse(
+        std::ifstream(testing::data_folder() + "/models/" + sample + "/config.json"));
+    return config.contains("rope_scaling") && !config["rope_scaling"].is_null();
+  });
+  return samples;
 }
+
+class EverySampleWithoutRopeScaling : public ::testing::TestWithParam<std::string> {};
+
+// transformers takes an empty object for an absent one.
+TEST_P(EverySampleWithoutRopeScaling, MayHaveAnEmptyOne) {
+  ChangedCheckpoint checkpoint(GetParam());
+  checkpoint.config["rope_scaling"] = nlohmann::json::object();
+  expect_logits_of_transformers(*checkpoint.open(), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(RealFolders, EverySampleWithoutRopeScaling,
+                         ::testing::ValuesIn(samples_without_rope_scaling()),
+                         [](const auto& param_info) {
+                           std::string name = param_info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+class EveryFamilyWithTwoRotations : public ::testing::TestWithParam<std::string> {
+ protected:
+  EveryFamilyWithTwoRotations() : checkpoint(GetParam()) {
+    auto& full = checkpoint.config["rope_parameters"]["full_attention"];
+    full = {{"rope_type", "linear"}, {"factor", 8.0}, {"rope_theta", 1e6}};
+  }
+  ChangedCheckpoint checkpoint;
+};
+
+TEST_P(EveryFamilyWithTwoRotations, KeepsThatOfFullLayersWithAnEmptyRopeScaling) {
+  checkpoint.config["rope_scaling"] = nlohmann::json::object();
+  const auto model = checkpoint.open();
+  EXPECT_EQ(model->spec().rope->scaling, RopeSpec::Scaling::linear);
+  EXPECT_EQ(model->spec().rope->factor, 8.0);
+}
+
+// transformers: self.rope_parameters["full_attention"].update(rope_scaling)
+TEST_P(EveryFamilyWithTwoRotations, ReplacesOnlyTheFieldsThatRopeScalingHas) {
+  checkpoint.config["rope_scaling"] = {{"factor", 4.0}};
+  const auto model = checkpoint.open();
+  EXPECT_EQ(model->spec().rope->scaling, RopeSpec::Scaling::linear);
+  EXPECT_EQ(model->spec().rope->factor, 4.0);
+  EXPECT_EQ(model->spec().rope->theta, 1e6);
+  EXPECT_EQ(model->spec().local_rope->scaling, RopeSpec::Scaling::none);
+}
+
+TEST_P(EveryFamilyWithTwoRotations, RefusesATypeThatTransformersWouldIgnore) {
+  checkpoint.config.erase("rope_parameters");
+  checkpoint.config["rope_scaling"] = {{"type", "linear"}, {"factor", 4.0}};
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("rope_scaling.type: is \"linear\""),
+                                        HasSubstr("write it as rope_type")));
+}
+
+TEST_P(EveryFamilyWithTwoRotations, NamesTheFieldOfRopeScalingThatIsWrong) {
+  checkpoint.config["rope_scaling"] = {{"factor", "four"}};
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("rope_scaling.factor: expected a number"));
+}
+
+INSTANTIATE_TEST_SUITE_P(RealFolders, EveryFamilyWithTwoRotations,
+                         ::testing::Values("gemma3", "olmo3"),
+                         [](const auto& param_info) { return param_info.param; });
 
 TEST(RealFolders, MayHoldTheExpertsOfALayerInOneTensor) {
   ChangedCheckpoint checkpoint("mixtral");
@@ -201,6 +292,42 @@ TEST(RealFolders, SayThatTheyHoldAnAdapter) {
   folder.write("adapter_config.json", "{}");
   EXPECT_THAT(testing::message_of<InputError>([&] { Model::open(folder.path().string()); }),
               AllOf(HasSubstr("is an adapter"), HasSubstr("merge_and_unload")));
+}
+
+TEST(RealFolders, SayThatTheyHoldAnAdapterNextToTheConfigurationOfItsModel) {
+  for (const char* weights : {"adapter_model.safetensors", "adapter_model.bin"}) {
+    const testing::TempDir folder;
+    folder.write("config.json", ChangedCheckpoint("llama").config.dump());
+    folder.write("adapter_config.json", "{}");
+    folder.write(weights, "");
+    // A trainer leaves files of its own.
+    folder.write("optimizer.pt", "");
+    folder.write("training_args.bin", "");
+    const auto fault =
+        testing::message_of<InputError>([&] { Model::open(folder.path().string()); });
+    EXPECT_THAT(fault, AllOf(HasSubstr("is an adapter of PEFT"), HasSubstr("merge_and_unload")));
+    EXPECT_THAT(fault, Not(HasSubstr("rename")));
+  }
+}
+
+TEST(RealFolders, NoteAnAdapterThatIsNotAppliedToTheWholeModel) {
+  const ChangedCheckpoint checkpoint("llama");
+  const std::string folder = checkpoint.write();
+  std::ofstream(folder + "/adapter_config.json") << "{}";
+  const auto model = Model::open(folder);
+  expect_logits_of_transformers(*model, "llama");
+  EXPECT_THAT(notes_of(*model),
+              ElementsAre(AllOf(HasSubstr("adapter_config.json"), HasSubstr("is not applied"))));
+}
+
+TEST(RealFolders, NameAGitLfsPointerInPlaceOfOtherWeights) {
+  for (const char* weights : {"pytorch_model.bin", "model.gguf", "other.safetensors"}) {
+    const testing::TempDir folder;
+    folder.write("config.json", ChangedCheckpoint("llama").config.dump());
+    folder.write(weights, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+    EXPECT_THAT(testing::message_of<InputError>([&] { Model::open(folder.path().string()); }),
+                AllOf(HasSubstr(weights), HasSubstr("git lfs pull")));
+  }
 }
 
 TEST(RealFolders, SayThatTheIndexOfTheirShardsIsMissing) {
