@@ -63,7 +63,7 @@ TEST_F(PlantedFacts, AreExactlyTheOnesThatWereWritten) {
   EXPECT_EQ(value_at(result, "margin", {3}), 0.0);
   EXPECT_EQ(value_at(result, "rank", {3}), 1);
   EXPECT_EQ(value_at(result, "settled_layer", {3}), -1);
-  expect_receipts_hold(result, 6);
+  expect_receipts_hold(result, 7);
 }
 
 TEST_F(PlantedFacts, HaveTheLiftOfTheAnswersLogit) {
@@ -99,7 +99,7 @@ TEST_F(PlantedFacts, AreRecalledByTheMlpThatHoldsThem) {
   }
   const Dataset untraced = bench_.tool.ask(facts(false), {.trace = false});
   EXPECT_FALSE(untraced.contains("peak_block"));
-  expect_receipts_hold(untraced, 2);
+  expect_receipts_hold(untraced, 3);
 }
 
 // Before block 2 the answer is a feature of the subject's stream, and L2H0 copies features of
@@ -123,7 +123,7 @@ TEST_F(PlantedFacts, HaveALinearMapAfterTheLookUpAndNotBeforeIt) {
   EXPECT_NEAR(value_at(linear, "map_interval", {0, 0}),
               1 / (1 + 1.959963984540054 * 1.959963984540054 / 2), 1e-9);
   EXPECT_EQ(value_at(linear, "map_interval", {0, 1}), 1.0);
-  expect_receipts_hold(linear, 3);
+  expect_receipts_hold(linear, 4);
   EXPECT_EQ(value_at(map_at(1), "map_faithfulness"), 0.0);
 }
 
