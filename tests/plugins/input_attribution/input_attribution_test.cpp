@@ -16,6 +16,7 @@
 #include <cmath>
 #include <lensbench/error.hpp>
 
+#include "bench/run_services.hpp"
 #include "input_attribution/integral.hpp"
 #include "input_attribution/methods.hpp"
 #include "support/bench.hpp"
@@ -31,6 +32,7 @@ using testing::expect_receipts_hold;
 namespace {
 
 using ::lensbench::testing::message_of;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 struct InputBench : testing::ToolBench<InputAttributionTool> {
@@ -269,8 +271,8 @@ TEST_P(RandomInputs, DeeperLayersAttributeToTheirStream) {
   expect_receipts_hold(result);
 }
 
-// The pointwise form of P-CXMI, ln p(t|context) - ln p(t|contrast) in nats. The contexts are shorter
-// and longer than the prompt: each is read at its own last position.
+// The pointwise form of P-CXMI, ln p(t|context) - ln p(t|contrast) in nats. The contexts are
+// shorter and longer than the prompt: each is read at its own last position.
 TEST_P(RandomInputs, ContrastIsTheLogProbabilityGainedOverTheOtherContext) {
   InputAttributionOptions options;
   options.methods = {"gradient_x_input"};
@@ -311,6 +313,8 @@ TEST_F(AskedInputs, RefusesWhatHasNoMeaning) {
   EXPECT_THAT(fault({{"baseline", "token"}}), HasSubstr("set baseline_token"));
   EXPECT_THAT(fault({{"baseline_token", "3"}}), HasSubstr("only baseline=token uses it"));
   EXPECT_THAT(fault({{"baseline", "prompt"}}), HasSubstr("second is missing"));
+  EXPECT_THAT(fault({{"methods", "occlusion"}, {"window", "5"}}),
+              AllOf(HasSubstr("window is 5"), HasSubstr("the prompt has 4 tokens")));
   EXPECT_THAT(fault({{"methods", "none"}}), HasSubstr("methods is empty"));
   InputAttributionOptions options;
   options.contrast = bench_.tokens;
@@ -325,6 +329,55 @@ TEST_F(AskedInputs, ContrastSubtractsTheOtherContext) {
   options.contrast = bench_.tokens;
   const Dataset same = bench_.tool.attribute(bench_.tokens, Target::token(6), options);
   EXPECT_NEAR(same["input_metric"].tensor.item<double>(), 0.0, 1e-5);
+}
+
+/// Remembers how far a run has come.
+struct WatchedRun : RunServices {
+  void progress(std::int64_t finished, std::int64_t all) override {
+    EXPECT_GE(finished, done);
+    done = finished;
+    total = all;
+  }
+  bool cancelled() const override { return false; }
+  void commit(const std::string&, const Dataset&) override {}
+  std::optional<Dataset> committed(const std::string&) const override { return std::nullopt; }
+  std::int64_t done = 0, total = 0;
+};
+
+// Items of a prompt of four tokens: the gradient of the prompt, each step, each window, each pass
+// for the patterns.
+TEST_F(AskedInputs, AnnounceTheItemsOfTheirMethodsAndFinishThem) {
+  const std::vector<std::pair<Settings, std::int64_t>> asked = {
+      {{}, 1 + 64 + 4},
+      {{{"methods", "gradient_x_input"}}, 1},
+      {{{"methods", "integrated_gradients"}, {"steps", "7"}}, 1 + 7},
+      {{{"methods", "occlusion"}}, 1 + 4},
+      {{{"methods", "occlusion"}, {"window", "3"}}, 1 + 2},
+      {{{"methods", "attention_gradient,relevance"}}, 1 + 2}};
+  for (const auto& [settings, items] : asked) {
+    const Request request(bench_.tokens, bench_.tool.parameters(settings));
+    EXPECT_EQ(*bench_.tool.estimate(request).items, items);
+    WatchedRun run;
+    bench_.context.connect(&run);
+    bench_.tool.run(request);
+    bench_.context.connect(nullptr);
+    EXPECT_EQ(run.done, items);
+    EXPECT_EQ(run.total, items);
+  }
+}
+
+TEST_F(AskedInputs, AnnounceTheMemoryOfTheirMethods) {
+  const InputBench longer(bench_.model, std::vector<std::int64_t>(40, 5));
+  const auto bytes = [&](const Settings& settings) {
+    return *longer.tool.estimate(Request(longer.tokens, longer.tool.parameters(settings))).bytes;
+  };
+  const double gradient = bytes({{"methods", "gradient_x_input"}});
+  const double occlusion = bytes({{"methods", "occlusion"}});
+  // Forty windows run together; they need more than the two graphs of the gradient's receipt.
+  EXPECT_GT(occlusion, gradient);
+  EXPECT_EQ(bytes({{"methods", "occlusion"}, {"steps", "1000"}}), occlusion);
+  EXPECT_GT(bytes({{"methods", "integrated_gradients"}}), gradient);
+  EXPECT_EQ(bytes({{"methods", "integrated_gradients"}, {"graph_bytes", "1"}}), gradient);
 }
 
 TEST_F(AskedInputs, RecordsItsOptions) {
