@@ -3,6 +3,7 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "common/unused_parameter.hpp"
 #include "grid.hpp"
 #include "reference.hpp"
 #include "swept.hpp"
@@ -54,6 +55,9 @@ void ActivationPatchingTool::check_parameters(const Parameters& parameters) cons
   if (!reference.empty() && source != "mean" && source != "resample")
     throw UsageError("activation_patching: reference is '" + reference +
                      "', but only source mean and resample use it; leave out reference");
+  if (source != "pair")
+    refuse_unused(parameters, "activation_patching",
+                  {"corrupted", "corrupted_ids", "direction", "min_gap"}, "source=pair");
   const ReferencePrompts prompts(context(), reference);
   if (source == "mean") prompts.check_mean(kMeanSource);
   // Reads the whole file, whose faults would otherwise end each case.
