@@ -168,7 +168,7 @@ Dataset CausalTracingTool::trace(const Tokens& tokens, const std::vector<std::in
   add_scalar(dataset, "control_total_effect",
              control.empty()
                  ? std::numeric_limits<double>::quiet_NaN()
-                 : trace.clean_probability - mean_probability(model(), reader, tokens, control),
+                 : trace.clean_probability - mean_metric(model(), reader, tokens, control),
              "total effect of noise on as many tokens that are not of the subject, drawn for each "
              "sample (NaN: there are none)");
   add_scalar(dataset, "noise_standard_deviation", nu,
