@@ -92,7 +92,7 @@ std::vector<SweepCell> occlusion_cells(std::int64_t layer, std::int64_t n_tokens
   for (std::int64_t first = 0; first + window <= n_tokens; ++first) {
     CellWrite write{"hook_resid_pre", layer, {}, {}, {}};
     for (std::int64_t t = first; t < first + window; ++t) write.positions.push_back(t);
-    if (stream.defined()) write.values = stream.narrow(0, first, window);
+    write.values = stream.narrow(0, first, window);
     cells.push_back({{std::move(write)}});
   }
   return cells;

@@ -29,7 +29,7 @@ struct Question {
 bool uses(const InputAttributionOptions& options, const std::string& method);
 
 /// One cell for each window of `window` tokens: the stream that enters block `layer` is replaced by
-/// that of the baseline. \param stream  [token, d_model]; undefined: for the cost alone
+/// that of the baseline. \param stream  [token, d_model]
 std::vector<SweepCell> occlusion_cells(std::int64_t layer, std::int64_t n_tokens,
                                        std::int64_t window, const at::Tensor& stream);
 

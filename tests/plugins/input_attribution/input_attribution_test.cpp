@@ -371,13 +371,13 @@ TEST_F(AskedInputs, AnnounceTheMemoryOfTheirMethods) {
   const auto bytes = [&](const Settings& settings) {
     return *longer.tool.estimate(Request(longer.tokens, longer.tool.parameters(settings))).bytes;
   };
-  const double gradient = bytes({{"methods", "gradient_x_input"}});
-  const double occlusion = bytes({{"methods", "occlusion"}});
-  // Forty windows run together; they need more than the two graphs of the gradient's receipt.
-  EXPECT_GT(occlusion, gradient);
-  EXPECT_EQ(bytes({{"methods", "occlusion"}, {"steps", "1000"}}), occlusion);
-  EXPECT_GT(bytes({{"methods", "integrated_gradients"}}), gradient);
-  EXPECT_EQ(bytes({{"methods", "integrated_gradients"}, {"graph_bytes", "1"}}), gradient);
+  // Two graphs of 3 blocks and 40 positions: 8 times the width of 24, 4 times 3 heads of 8, a score
+  // and a pattern before and after its mask for 3 heads and 40 keys, 3 times the 40 neurons.
+  const double two_graphs = 2 * 4.0 * 3 * 40 * (8 * 24 + 4 * 3 * 8 + 3 * 3 * 40 + 3 * 40);
+  EXPECT_EQ(bytes({{"methods", "gradient_x_input"}}), two_graphs);
+  EXPECT_EQ(bytes({{"methods", "occlusion"}, {"steps", "1000"}}), two_graphs);
+  EXPECT_EQ(bytes({{"methods", "integrated_gradients"}, {"graph_bytes", "1"}}), two_graphs);
+  EXPECT_EQ(bytes({{"methods", "integrated_gradients"}, {"steps", "64"}}), 32 * two_graphs);
 }
 
 TEST_F(AskedInputs, RecordsItsOptions) {
