@@ -16,7 +16,6 @@
 #include <cmath>
 #include <lensbench/error.hpp>
 
-#include "bench/run_services.hpp"
 #include "input_attribution/integral.hpp"
 #include "input_attribution/methods.hpp"
 #include "support/bench.hpp"
@@ -329,55 +328,6 @@ TEST_F(AskedInputs, ContrastSubtractsTheOtherContext) {
   options.contrast = bench_.tokens;
   const Dataset same = bench_.tool.attribute(bench_.tokens, Target::token(6), options);
   EXPECT_NEAR(same["input_metric"].tensor.item<double>(), 0.0, 1e-5);
-}
-
-/// Remembers how far a run has come.
-struct WatchedRun : RunServices {
-  void progress(std::int64_t finished, std::int64_t all) override {
-    EXPECT_GE(finished, done);
-    done = finished;
-    total = all;
-  }
-  bool cancelled() const override { return false; }
-  void commit(const std::string&, const Dataset&) override {}
-  std::optional<Dataset> committed(const std::string&) const override { return std::nullopt; }
-  std::int64_t done = 0, total = 0;
-};
-
-// Items of a prompt of four tokens: the gradient of the prompt, each step, each window, each pass
-// for the patterns.
-TEST_F(AskedInputs, AnnounceTheItemsOfTheirMethodsAndFinishThem) {
-  const std::vector<std::pair<Settings, std::int64_t>> asked = {
-      {{}, 1 + 64 + 4},
-      {{{"methods", "gradient_x_input"}}, 1},
-      {{{"methods", "integrated_gradients"}, {"steps", "7"}}, 1 + 7},
-      {{{"methods", "occlusion"}}, 1 + 4},
-      {{{"methods", "occlusion"}, {"window", "3"}}, 1 + 2},
-      {{{"methods", "attention_gradient,relevance"}}, 1 + 2}};
-  for (const auto& [settings, items] : asked) {
-    const Request request(bench_.tokens, bench_.tool.parameters(settings));
-    EXPECT_EQ(*bench_.tool.estimate(request).items, items);
-    WatchedRun run;
-    bench_.context.connect(&run);
-    bench_.tool.run(request);
-    bench_.context.connect(nullptr);
-    EXPECT_EQ(run.done, items);
-    EXPECT_EQ(run.total, items);
-  }
-}
-
-TEST_F(AskedInputs, AnnounceTheMemoryOfTheirMethods) {
-  const InputBench longer(bench_.model, std::vector<std::int64_t>(40, 5));
-  const auto bytes = [&](const Settings& settings) {
-    return *longer.tool.estimate(Request(longer.tokens, longer.tool.parameters(settings))).bytes;
-  };
-  // Two graphs of 3 blocks and 40 positions: 8 times the width of 24, 4 times 3 heads of 8, a score
-  // and a pattern before and after its mask for 3 heads and 40 keys, 3 times the 40 neurons.
-  const double two_graphs = 2 * 4.0 * 3 * 40 * (8 * 24 + 4 * 3 * 8 + 3 * 3 * 40 + 3 * 40);
-  EXPECT_EQ(bytes({{"methods", "gradient_x_input"}}), two_graphs);
-  EXPECT_EQ(bytes({{"methods", "occlusion"}, {"steps", "1000"}}), two_graphs);
-  EXPECT_EQ(bytes({{"methods", "integrated_gradients"}, {"graph_bytes", "1"}}), two_graphs);
-  EXPECT_EQ(bytes({{"methods", "integrated_gradients"}, {"steps", "64"}}), 32 * two_graphs);
 }
 
 TEST_F(AskedInputs, RecordsItsOptions) {
