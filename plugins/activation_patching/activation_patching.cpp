@@ -3,6 +3,7 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "common/unused_parameter.hpp"
 #include "grid.hpp"
 #include "reference.hpp"
 #include "swept.hpp"
@@ -27,15 +28,23 @@ ActivationPatchingOptions options_of(const Model& model, const Parameters& param
   return options;
 }
 
-/// An ablation changes the prompt itself; only a drawn prompt has tokens of its own.
-void add_token_axes(Dataset& dataset, const Tokens& tokens, const std::optional<Tokens>& drawn) {
+void add_texts(Dataset& dataset, const char* name, const Tokens& drawn, const char* long_name) {
+  dataset.add({.name = name,
+               .dims = {"token"},
+               .strings = drawn.texts,
+               .long_name = long_name,
+               .coordinate = true});
+}
+
+/// An ablation changes the prompt itself; only drawn prompts have tokens of their own.
+void add_token_axes(Dataset& dataset, const Tokens& tokens, const std::optional<Drawn>& drawn) {
   add_token_axis(dataset, tokens.ids, tokens.texts);
-  if (drawn)
-    dataset.add({.name = "source_token",
-                 .dims = {"token"},
-                 .strings = drawn->texts,
-                 .long_name = "token text of the drawn prompt at this position",
-                 .coordinate = true});
+  if (!drawn) return;
+  add_texts(dataset, "source_token", drawn->source,
+            "token text of the drawn prompt at this position");
+  if (drawn->control)
+    add_texts(dataset, "control_token", *drawn->control,
+              "token text of the control's drawn prompt at this position");
 }
 
 }  // namespace
@@ -54,6 +63,9 @@ void ActivationPatchingTool::check_parameters(const Parameters& parameters) cons
   if (!reference.empty() && source != "mean" && source != "resample")
     throw UsageError("activation_patching: reference is '" + reference +
                      "', but only source mean and resample use it; leave out reference");
+  if (source != "pair")
+    refuse_unused(parameters, "activation_patching",
+                  {"corrupted", "corrupted_ids", "direction", "min_gap"}, "source=pair");
   const ReferencePrompts prompts(context(), reference);
   if (source == "mean") prompts.check_mean(kMeanSource);
   // Reads the whole file, whose faults would otherwise end each case.
@@ -70,7 +82,8 @@ CostEstimate ActivationPatchingTool::estimate(const Request& request) const {
   sweep.metric_position = options.metric.position;
   sweep.most_cells = options.most_cells;
   const SweepCost cost = sweep_cost(spec, request.tokens().size(), grid.cells, sweep);
-  return {cost.flops, cost.bytes, cost.cells};
+  const std::int64_t sweeps = request.parameters().text("source") == "resample" ? 2 : 1;
+  return {static_cast<double>(sweeps) * cost.flops, cost.bytes, sweeps * cost.cells};
 }
 
 /// A pair needs the second prompt of the case; every other source replaces by something else.
@@ -158,20 +171,24 @@ Dataset ActivationPatchingTool::ablate(const Tokens& tokens, const std::string& 
     throw UsageError("activation_patching: the prompt is empty; give at least one token");
   const auto points = grid_points(model().spec(), options.points, options.head_points);
   const ReferencePrompts reference(context(), options.reference);
-  std::optional<Tokens> drawn;
+  std::optional<Drawn> drawn;
   if (replacement == "resample") drawn = draw(context(), reference, tokens);
-  const Values values = drawn ? read_run(model(), *drawn, tokens, points).values
+  const Values values = drawn ? read_run(model(), drawn->source, tokens, points).values
                               : fixed_values(replacement, tokens, points, reference);
   const at::Tensor stream = last_stream(model(), tokens);
   MetricReader reader("activation_patching", model(), tokens, stream, target, options.metric);
   reader.set_base(stream[reader.position()]);
-  const Plan plan{context(), tokens, reader, points, values, options};
+  const Plan plan{context(), tokens, reader, points, values, options, drawn && drawn->control};
   const Swept swept = run_sweep(plan, nullptr, 0.0);
+  at::Tensor control;
+  if (plan.with_control)
+    control = run_control(plan, swept, read_run(model(), *drawn->control, tokens, points).values);
 
   Dataset dataset;
   add_token_axes(dataset, tokens, drawn);
   add_axes(dataset, model().spec(), swept.grid);
   add_cells(dataset, plan, swept, nullptr);
+  if (drawn) add_control(dataset, plan, swept, control);
   if (!drawn) add_claims(dataset, plan, "effect." + replacement + " negated");
   add_scalar(dataset, "base_metric", swept.base_metric, reader.units(),
              "metric of the run that is changed");

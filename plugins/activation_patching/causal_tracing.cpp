@@ -10,6 +10,7 @@
 
 #include "common/noise.hpp"
 #include "common/text_alone.hpp"
+#include "common/unused_parameter.hpp"
 #include "subject.hpp"
 #include "tracing_result.hpp"
 #include "tracing_sweep.hpp"
@@ -99,10 +100,12 @@ void CausalTracingTool::check_compatible(const Model& model) const {
 
 void CausalTracingTool::check_parameters(const Parameters& parameters) const {
   check_options(model().spec(), options_of(parameters));
-  if (!parameters.text("replacement").empty() && parameters.text("corruption") != "replace")
-    throw UsageError(
-        "causal_tracing: replacement is set, but only corruption=replace uses it; set corruption, "
-        "or leave out replacement");
+  if (parameters.text("corruption") == "noise")
+    refuse_unused(parameters, "causal_tracing", {"replacement", "corrupted", "corrupted_ids"},
+                  "corruption=replace");
+  else
+    refuse_unused(parameters, "causal_tracing",
+                  {"subject_tokens", "noise", "noise_from", "samples"}, "corruption=noise");
 }
 
 /// Noise runs every cell once for each sample, a replaced prompt once.
@@ -165,7 +168,7 @@ Dataset CausalTracingTool::trace(const Tokens& tokens, const std::vector<std::in
   add_scalar(dataset, "control_total_effect",
              control.empty()
                  ? std::numeric_limits<double>::quiet_NaN()
-                 : trace.clean_probability - mean_probability(model(), reader, tokens, control),
+                 : trace.clean_probability - mean_metric(model(), reader, tokens, control),
              "total effect of noise on as many tokens that are not of the subject, drawn for each "
              "sample (NaN: there are none)");
   add_scalar(dataset, "noise_standard_deviation", nu,

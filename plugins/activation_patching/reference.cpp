@@ -31,7 +31,7 @@ Tokens first_tokens(const Tokens& prompt, std::int64_t count) {
 
 /// Candidates keep the order of the reference prompts, and the number depends on seed and prompt
 /// alone: a case draws the same prompt whether it runs alone or among others.
-Tokens draw(const Context& context, const ReferencePrompts& reference, const Tokens& prompt) {
+Drawn draw(const Context& context, const ReferencePrompts& reference, const Tokens& prompt) {
   std::vector<Tokens> candidates;
   reference.for_each([&](const Tokens& other) {
     // The prompt itself is not a candidate.
@@ -45,7 +45,11 @@ Tokens draw(const Context& context, const ReferencePrompts& reference, const Tok
         std::to_string(prompt.size()) +
         " tokens (found none); give longer prompts, or a file of them with reference");
   Philox random(context.seed() ^ hash_of(prompt), kDrawStream);
-  return candidates[random.below(candidates.size())];
+  Drawn drawn{candidates[random.below(candidates.size())], std::nullopt};
+  // Reference prompts may begin alike, and a control of the same tokens would be no other draw.
+  std::erase_if(candidates, [&](const Tokens& one) { return one.ids == drawn.source.ids; });
+  if (!candidates.empty()) drawn.control = candidates[random.below(candidates.size())];
+  return drawn;
 }
 
 }  // namespace lensbench::patching

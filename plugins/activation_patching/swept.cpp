@@ -1,9 +1,12 @@
 #include "swept.hpp"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/scalar_tensor.h>
 
 #include <lensbench/error.hpp>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -13,13 +16,13 @@ namespace lensbench::patching {
 namespace {
 
 /// Progress goes to the terminal, and an interrupt of the run ends the sweep between two forwards.
-SweepOptions sweep_options(Context& context, std::int64_t position,
-                           const ActivationPatchingOptions& options, std::int64_t total) {
+/// \param before  cells of an earlier sweep \param total  cells of all sweeps
+SweepOptions sweep_options(const Plan& plan, std::int64_t before, std::int64_t total) {
   SweepOptions sweep;
-  sweep.metric_position = position;
-  sweep.most_cells = options.most_cells;
-  sweep.progress = [&context, total](std::int64_t done) {
-    context.progress(done, total);
+  sweep.metric_position = plan.reader.position();
+  sweep.most_cells = plan.options.most_cells;
+  sweep.progress = [&context = plan.context, before, total](std::int64_t done) {
+    context.progress(before + done, total);
     if (context.cancelled()) throw RunError("activation_patching: the run was interrupted");
   };
   return sweep;
@@ -66,8 +69,8 @@ Swept run_sweep(const Plan& plan, const Tokens* source, double source_metric) {
     cells.push_back({{{stream.hook(), middle, {}, {}, of_stream.at(place_of(stream, middle))}}});
   }
   const RowMetrics metrics = plan.reader.rows();
-  const SweepOptions options = sweep_options(plan.context, plan.reader.position(), plan.options,
-                                             static_cast<std::int64_t>(cells.size()));
+  const SweepOptions options =
+      sweep_options(plan, 0, std::ssize(cells) * (plan.with_control ? 2 : 1));
   swept.result = sweep_cells(model, plan.base, cells, metrics, options);
   swept.base_metric = swept.result.base_metrics.item<double>();
   // Errors are relative to the gap, below which a rounding has no meaning.
@@ -75,6 +78,27 @@ Swept run_sweep(const Plan& plan, const Tokens* source, double source_metric) {
       model, plan.base, cells, metrics, options, swept.result, source_metric - swept.base_metric};
   add_receipts(swept, plan, check, source, n_cells, source_metric);
   return swept;
+}
+
+at::Tensor run_control(const Plan& plan, const Swept& swept, const Values& values) {
+  const Model& model = plan.context.model();
+  const Grid grid =
+      make_grid(model.spec(), plan.points, plan.base.size(), plan.options.by_position, &values);
+  const auto count = static_cast<std::int64_t>(grid.cells.size());
+  const SweepResult result = sweep_cells(model, plan.base, grid.cells, plan.reader.rows(),
+                                         sweep_options(plan, count, 2 * count));
+  return result.metrics[0].select(1, 0) - swept.base_metric;
+}
+
+void add_control(Dataset& dataset, const Plan& plan, const Swept& swept,
+                 const at::Tensor& effects) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  for (const PointCells& cells : swept.grid.points)
+    dataset.add(cells.point.prefix() + "_control", dims_of(cells, plan.options.by_position),
+                effects.defined() ? cells.of(effects) : at::full(cells.shape, kNaN, at::kDouble),
+                plan.reader.units(),
+                "the effect with the activations of a second drawn prompt (NaN: there is no other "
+                "reference prompt that is long enough)");
 }
 
 /// The axes `head` and `kv_head` exist only if a point has heads; grouped models have both.

@@ -23,6 +23,8 @@ struct Plan {
   const std::vector<GridPoint>& points;
   const Values& values;
   const ActivationPatchingOptions& options;
+  /// The same cells run a second time, with the values of another drawn prompt.
+  bool with_control = false;
 };
 
 /// A sweep with its receipts.
@@ -35,6 +37,12 @@ struct Swept {
 
 /// Runs the cells. \param source  the other run of a pair; nullptr for an ablation
 Swept run_sweep(const Plan& plan, const Tokens* source, double source_metric);
+
+/// Runs the cells of a sweep with the values of the control. \return effects, [cell]
+at::Tensor run_control(const Plan& plan, const Swept& swept, const Values& values);
+
+/// Adds the effects of the control. \param effects  [cell]; undefined: there is no other prompt
+void add_control(Dataset& dataset, const Plan& plan, const Swept& swept, const at::Tensor& effects);
 
 /// Adds the axes of the blocks and of the heads of all points.
 void add_axes(Dataset& dataset, const TransformerSpec& spec, const Grid& grid);

@@ -117,17 +117,4 @@ Trace run_trace(Context& context, const MetricReader& reader, const Tokens& clea
   return trace;
 }
 
-/// Forwards without a sweep, for the control, which has noise at other positions in each base.
-double mean_probability(const Model& model, const MetricReader& reader, const Tokens& tokens,
-                        const std::vector<Hooks>& bases) {
-  ForwardOptions options;
-  options.logits = ForwardOptions::Logits::none;
-  double sum = 0.0;
-  for (const Hooks& hooks : bases) {
-    const at::Tensor residual = model.forward(make_batch(tokens), options, hooks).residual[0];
-    sum += reader(residual.narrow(0, reader.position(), 1))[0][0].item<double>();
-  }
-  return sum / static_cast<double>(bases.size());
-}
-
 }  // namespace lensbench::tracing

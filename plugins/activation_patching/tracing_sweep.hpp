@@ -39,8 +39,4 @@ Trace run_trace(Context& context, const MetricReader& reader, const Tokens& clea
                 const at::Tensor& clean_stream, const Tokens& base, const std::vector<Hooks>& bases,
                 const CausalTracingOptions& options);
 
-/// Mean over bases of the probability, without restorations.
-double mean_probability(const Model& model, const MetricReader& reader, const Tokens& tokens,
-                        const std::vector<Hooks>& bases);
-
 }  // namespace lensbench::tracing

@@ -126,4 +126,17 @@ std::vector<Hooks> control_noise(const std::vector<std::int64_t>& subject, std::
   return noises;
 }
 
+/// Forwards without a sweep, since a control has noise at other positions in each run.
+double mean_metric(const Model& model, const MetricReader& reader, const Tokens& tokens,
+                   const std::vector<Hooks>& runs) {
+  ForwardOptions options;
+  options.logits = ForwardOptions::Logits::none;
+  double sum = 0.0;
+  for (const Hooks& hooks : runs) {
+    const at::Tensor residual = model.forward(make_batch(tokens), options, hooks).residual[0];
+    sum += reader(residual.narrow(0, reader.position(), 1)).flatten()[0].item<double>();
+  }
+  return sum / static_cast<double>(runs.size());
+}
+
 }  // namespace lensbench::tracing

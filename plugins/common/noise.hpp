@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <lensbench/hooks.hpp>
+#include <lensbench/metric.hpp>
 #include <lensbench/model.hpp>
 #include <string>
 #include <vector>
@@ -30,5 +31,9 @@ std::vector<Hooks> noise_on(const std::vector<std::int64_t>& positions, std::int
 std::vector<Hooks> control_noise(const std::vector<std::int64_t>& subject, std::int64_t length,
                                  std::int64_t samples, std::int64_t width, double nu,
                                  std::uint64_t seed);
+
+/// Mean over runs of a metric, the first that the reader reads.
+double mean_metric(const Model& model, const MetricReader& reader, const Tokens& tokens,
+                   const std::vector<Hooks>& runs);
 
 }  // namespace lensbench::tracing

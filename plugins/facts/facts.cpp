@@ -80,6 +80,7 @@ void add_trace_receipts(Dataset& dataset, const std::vector<Recall>& recalls) {
 void add_receipts(Dataset& dataset, const Model& model, const FactsPlan& plan,
                   const Answers& answers) {
   dataset.receipts.push_back(chain_equals_one_forward(model, plan.prompts, answers.scores));
+  dataset.receipts.push_back(log_probabilities_are_not_positive(model, answers.scores));
   dataset.receipts.push_back(make_receipt(
       "every_fact_has_a_neutral_subject", static_cast<double>(facts_without_neutral(plan)), 0,
       "facts whose neutral prompts all have the tokens of their own prompt"));

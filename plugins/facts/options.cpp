@@ -61,6 +61,14 @@ double prompt_positions(const FactsPlan& plan) {
   return positions;
 }
 
+/// Positions of the whole forwards with noise on other tokens.
+double control_positions(const FactsPlan& plan, const PlannedFact& fact,
+                         const FactsOptions& options) {
+  if (options.corruption != "noise") return 0;
+  const Prompt& prompt = plan.prompts[fact.templates.front().object.prompt];
+  return static_cast<double>(options.samples) * static_cast<double>(prompt.tokens.size());
+}
+
 /// Rows that are decoded over the vocabulary: each token of a continuation, and the lens.
 double decoded_rows(const TransformerSpec& spec, const FactsPlan& plan) {
   double rows = static_cast<double>(plan.facts.size()) * static_cast<double>(spec.n_layers + 1);
@@ -152,7 +160,7 @@ CostEstimate cost_of(const Model& model, const FactsPlan& plan, const FactsOptio
   bytes = longest * token_cost(spec, options.most_rows).bytes;
   for (std::size_t i = 0; options.trace && i < plan.facts.size(); ++i) {
     const SweepCost trace = trace_cost(spec, plan, plan.facts[i].templates.front(), options);
-    flops += trace.flops;
+    flops += trace.flops + of_token * control_positions(plan, plan.facts[i], options);
     bytes = std::max(bytes, trace.bytes);
   }
   if (options.relation_map) {

@@ -125,6 +125,14 @@ void add_peaks(Recall& recall, const at::Tensor& effects) {
   }
 }
 
+/// Noise of the same size on as many tokens that are not of the subject.
+std::vector<Hooks> control_runs(const Context& context, const Prompt& prompt,
+                                const FactsOptions& options, double nu) {
+  if (options.corruption != "noise") return {};
+  return tracing::control_noise(prompt.subject, prompt.tokens.size(), options.samples,
+                                context.model().spec().d_model, nu, context.seed());
+}
+
 }  // namespace
 
 double vocabulary_deviation(const Model& model) {
@@ -163,6 +171,9 @@ Recall trace_recall(Context& context, const FactsPlan& plan, const PlannedTempla
   const at::Tensor source = metrics(last.narrow(0, reader.position(), 1));
   const at::Tensor corrupted = result.base_metrics;  // [sample, 1]
   recall.total_effect = (source - corrupted).mean().item<double>();
+  if (const auto control = control_runs(context, prompt, options, nu); !control.empty())
+    recall.control_total_effect =
+        source.item<double>() - tracing::mean_metric(model, reader, prompt.tokens, control);
   const at::Tensor effects = (result.metrics.narrow(1, 0, count) - corrupted.unsqueeze(1)).mean(0);
   add_peaks(recall, effects.view({std::ssize(kKinds), spec.n_layers}));
   const SweepCheck check{model, prompt.tokens, cells, metrics, sweep, result};

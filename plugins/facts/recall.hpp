@@ -4,6 +4,7 @@
 #include <lensbench/context.hpp>
 #include <lensbench/sweep.hpp>
 #include <lensbench/tools/facts.hpp>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct Recall {
   std::vector<std::int64_t> peak_block;  ///< for each kind
   std::vector<double> peak_effect;       ///< for each kind
   double total_effect = 0;
+  /// Total effect of the noise on other tokens; NaN: there is no noise, or there are no others.
+  double control_total_effect = std::numeric_limits<double>::quiet_NaN();
   std::vector<Receipt> receipts;
 };
 

@@ -142,7 +142,7 @@ Dataset result_of(const Context& context, const FactsPlan& plan, const Answers& 
   add_fact_axis(dataset, plan);
   add_measures(dataset, answers);
   add_first_template(dataset, plan, answers);
-  add_recalls(dataset, answers);
+  add_recalls(dataset, answers, options.corruption == "noise");
   add_candidates(dataset, plan, answers);
   add_graph(dataset, plan, answers);
   add_relations(dataset, plan, answers);

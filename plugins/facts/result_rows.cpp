@@ -12,12 +12,20 @@
 namespace lensbench::facts {
 namespace {
 
-void add_total_effects(Dataset& dataset, const std::vector<Recall>& recalls) {
+void add_total_effects(Dataset& dataset, const std::vector<Recall>& recalls, bool noise) {
   dataset.add(
       "total_effect", {"fact"},
       numbers(each<double>(recalls, [](const Recall& one) { return one.total_effect; })), "1",
       "probability of the object's first token, clean minus corrupted subject; where it is small, "
       "peaks mean little");
+  if (noise)
+    dataset.add(
+        "control_total_effect", {"fact"},
+        numbers(each<double>(recalls, [](const Recall& one) { return one.control_total_effect; })),
+        "1",
+        "total effect of noise on as many tokens that are not of the subject, drawn for each "
+        "sample "
+        "(NaN: there are none)");
 }
 
 /// The object of a fact, then the other candidates.
@@ -66,7 +74,7 @@ void add_maps(Dataset& dataset, const Answers& answers) {
 
 }  // namespace
 
-void add_recalls(Dataset& dataset, const Answers& answers) {
+void add_recalls(Dataset& dataset, const Answers& answers, bool noise) {
   if (answers.recalls.empty()) return;
   std::vector<std::int64_t> blocks;
   std::vector<double> effects;
@@ -83,7 +91,7 @@ void add_recalls(Dataset& dataset, const Answers& answers) {
               "first template");
   dataset.add("peak_effect", {"fact", "kind"}, numbers(effects).view(shape), "1",
               "largest indirect effect on the probability of the object's first token");
-  add_total_effects(dataset, answers.recalls);
+  add_total_effects(dataset, answers.recalls, noise);
 }
 
 void add_prompts(Dataset& dataset, const FactsPlan& plan, const Answers& answers) {

@@ -7,8 +7,9 @@
 
 namespace lensbench::facts {
 
-/// Adds where the facts are recalled; nothing without a trace.
-void add_recalls(Dataset& dataset, const Answers& answers);
+/// Adds where the facts are recalled; nothing without a trace. \param noise  noise on the
+/// subject, which has a control
+void add_recalls(Dataset& dataset, const Answers& answers, bool noise);
 /// Adds each fact with each template.
 void add_prompts(Dataset& dataset, const FactsPlan& plan, const Answers& answers);
 /// Adds each fact with each candidate, the object first.

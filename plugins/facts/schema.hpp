@@ -26,6 +26,8 @@ inline constexpr ResultSpec kFactsTable[] = {
      "largest indirect effect on the probability of the object's first token", View::table, false},
     {"total_effect", "fact", "1",
      "probability of the object's first token, clean minus corrupted subject", View::table, false},
+    {"control_total_effect", "fact", "1",
+     "total effect of noise on as many tokens that are not of the subject", View::table, false},
     {"prior", "fact", "nats",
      "log-probability of the object after the prompt with a neutral subject, mean over neutral "
      "subjects and templates",

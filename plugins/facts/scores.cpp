@@ -10,6 +10,7 @@
 #include <cmath>
 #include <lensbench/readout.hpp>
 #include <lensbench/sweep_receipts.hpp>
+#include <limits>
 #include <map>
 
 #include "common/worst.hpp"
@@ -229,6 +230,15 @@ Receipt chain_equals_one_forward(const Model& model, const std::vector<Prompt>& 
   return make_receipt("chain_of_conditionals_equals_one_forward", worst, rounding_tolerance(model),
                       "three continuations, the longest among them, from the logits of one forward "
                       "without a cache or a batch; relative above 1 nat; order of rounding");
+}
+
+Receipt log_probabilities_are_not_positive(const Model& model,
+                                           const std::vector<PromptScores>& scores) {
+  double largest = -std::numeric_limits<double>::infinity();
+  for (const PromptScores& prompt : scores)
+    for (const double one : prompt.log_probability) largest = worst_of(largest, one);
+  return make_receipt("log_probabilities_are_not_positive", largest, rounding_tolerance(model),
+                      "the largest of all objects and candidates, nats; order of rounding");
 }
 
 }  // namespace lensbench::facts

@@ -36,4 +36,9 @@ double score_alone(const Model& model, const Tokens& prompt, const std::vector<s
 Receipt chain_equals_one_forward(const Model& model, const std::vector<Prompt>& prompts,
                                  const std::vector<PromptScores>& scores);
 
+/// Looks at each object and candidate after each prompt. A positive log-probability says that a sum
+/// over the vocabulary lacks tokens, or belongs to another row.
+Receipt log_probabilities_are_not_positive(const Model& model,
+                                           const std::vector<PromptScores>& scores);
+
 }  // namespace lensbench::facts

@@ -9,6 +9,7 @@
 #include <lensbench/error.hpp>
 #include <limits>
 
+#include "cost.hpp"
 #include "integral.hpp"
 #include "methods.hpp"
 #include "receipts.hpp"
@@ -21,10 +22,6 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 [[noreturn]] void refuse(const std::string& fault) {
   throw UsageError("input_attribution: " + fault);
-}
-
-bool uses(const InputAttributionOptions& options, const char* method) {
-  return std::find(options.methods.begin(), options.methods.end(), method) != options.methods.end();
 }
 
 /// Checks what the typed interface does not check by a parameter table.
@@ -40,6 +37,15 @@ void check_options(const TransformerSpec& spec, const InputAttributionOptions& o
   if (options.layer < 0 || options.layer >= spec.n_layers)
     refuse("layer " + std::to_string(options.layer) +
            " does not exist; give 0 (the embeddings) to " + std::to_string(spec.n_layers - 1));
+}
+
+/// A window that was cut to the prompt would give other numbers than the result says.
+void check_length(const InputAttributionOptions& options, std::int64_t n_tokens) {
+  if (n_tokens == 0) refuse("the prompt is empty; give at least one token");
+  if (uses(options, "occlusion") && options.window > n_tokens)
+    refuse("window is " + std::to_string(options.window) + ", but the prompt has " +
+           std::to_string(n_tokens) + (n_tokens == 1 ? " token" : " tokens") +
+           "; give at most that, or leave out the method occlusion");
 }
 
 double metric_at(const MetricReader& reader, const at::Tensor& stream) {
@@ -95,6 +101,12 @@ InputAttributionOptions options_of(const Model& model, const Parameters& paramet
   return options;
 }
 
+InputAttributionOptions options_of(const Model& model, const Request& request) {
+  InputAttributionOptions options = options_of(model, request.parameters());
+  if (options.baseline == "prompt") options.other = request.corrupted();
+  return options;
+}
+
 }  // namespace
 
 void InputAttributionTool::check_compatible(const Model& model) const {
@@ -112,22 +124,14 @@ void InputAttributionTool::check_parameters(const Parameters& parameters) const 
     refuse("baseline_token is set, but only baseline=token uses it; set baseline, or leave it out");
 }
 
-/// The operations of gradients are not counted, hence no number of them; the memory is that of the
-/// graphs that are held together.
 CostEstimate InputAttributionTool::estimate(const Request& request) const {
-  const Parameters& parameters = request.parameters();
-  const std::int64_t length = request.tokens().size();
-  const double row = graph_bytes(model().spec(), length, sizeof(float));
-  const double most = std::max(row, static_cast<double>(parameters.integer("graph_bytes")));
-  return {std::nullopt, std::min(most, row * static_cast<double>(parameters.integer("steps"))),
-          parameters.integer("steps")};
+  const InputAttributionOptions options = options_of(model(), request);
+  check_length(options, request.tokens().size());
+  return cost_of(model(), request.tokens(), options);
 }
 
 Dataset InputAttributionTool::run(const Request& request) {
-  const Parameters& parameters = request.parameters();
-  InputAttributionOptions options = options_of(model(), parameters);
-  if (options.baseline == "prompt") options.other = request.corrupted();
-  return attribute(request.tokens(), target_of(model(), request), options);
+  return attribute(request.tokens(), target_of(model(), request), options_of(model(), request));
 }
 
 /// Embeddings that represent the absence of information, [token or 1, d_embedding].
@@ -157,12 +161,12 @@ at::Tensor InputAttributionTool::baseline_rows(const Tokens& tokens,
 Dataset InputAttributionTool::attribute(const Tokens& tokens, const Target& target,
                                         const InputAttributionOptions& options) {
   const TransformerSpec& spec = model().spec();
-  if (tokens.size() == 0) refuse("the prompt is empty; give at least one token");
   if (!tokens.pictures.empty())
     refuse(
         "the prompt has pictures, whose tokens are not embeddings of the vocabulary; give a text, "
         "or use vision_lens");
   check_options(spec, options);
+  check_length(options, tokens.size());
   const InputRuns runs(model(), tokens, options.layer);
   const at::Tensor input = runs.input(), stream = runs.last_stream(input);
   // The baseline is given as embeddings and run up to `layer`, so that the baseline of a deeper
@@ -178,8 +182,10 @@ Dataset InputAttributionTool::attribute(const Tokens& tokens, const Target& targ
   const double of_baseline = metric_at(reader, runs.last_stream(baseline));
   // One gradient at the input serves gradient_x_input, saliency and the receipts.
   const at::Tensor gradient = runs.gradients(reader, input.unsqueeze(0))[0];
-  const Question question{context(), tokens,          runs,     reader, input,
-                          baseline,  baseline_stream, gradient, options};
+  Work work(context(), work_items(options, tokens.size()));
+  work.finish(1);
+  const Question question{context(), tokens,          runs,     reader,  input,
+                          baseline,  baseline_stream, gradient, options, work};
 
   Dataset dataset;
   dataset.receipts = {alone_equals_batch(question), later_tokens(question)};

@@ -22,11 +22,9 @@ at::Tensor gradient_x_input(const Question& q) {
 /// Steps run in batches that fit the memory for graphs; the batches do not change the sum.
 at::Tensor integrated(const Question& q) {
   const Rule rule = integration_rule(q.options.rule, q.options.steps);
-  std::int64_t done = 0;
   const GradientAt gradient = [&](const at::Tensor& inputs) {
-    if (q.context.cancelled()) throw RunError("input_attribution: the run was interrupted");
     at::Tensor found = q.runs.gradients(q.reader, inputs);
-    q.context.progress(done += inputs.size(0), q.options.steps);
+    q.work.finish(inputs.size(0));
     return found;
   };
   return integrated_gradients(gradient, q.input, q.baseline, rule,
@@ -34,29 +32,36 @@ at::Tensor integrated(const Question& q) {
       .sum(-1);
 }
 
-/// One cell for each window: the stream of its tokens is replaced by that of the baseline.
 at::Tensor occlusion(const Question& q) {
-  const std::int64_t n = q.tokens.size(), length = std::min(q.options.window, n);
-  std::vector<SweepCell> cells;
-  for (std::int64_t first = 0; first + length <= n; ++first) {
-    CellWrite write{"hook_resid_pre", q.options.layer, {}, {}, {}};
-    for (std::int64_t t = first; t < first + length; ++t) write.positions.push_back(t);
-    write.values = q.baseline_stream.narrow(0, first, length);
-    cells.push_back({{std::move(write)}});
-  }
+  const std::int64_t n = q.tokens.size(), length = q.options.window;
+  const auto cells = occlusion_cells(q.options.layer, n, length, q.baseline_stream);
   SweepOptions options;
   options.metric_position = q.reader.position();
+  std::int64_t finished = 0;
+  options.progress = [&](std::int64_t done) {
+    q.work.finish(done - finished);
+    finished = done;
+  };
   const SweepResult result =
       sweep_cells(q.context.model(), q.tokens, cells, q.reader.rows(), options);
+  // Windows that equal the baseline in every bit are not run.
+  q.work.finish(std::ssize(cells) - finished);
   const at::Tensor effects =
       result.base_metrics[0][0] - result.metrics[0].select(1, 0);  // [window]
   return spread_over_windows(effects, n, length);
 }
 
+/// Patterns and their gradients, in one forward and one backward.
+std::vector<InputRuns::Pattern> patterns_of(const Question& q) {
+  auto patterns = q.runs.patterns(q.reader);
+  q.work.finish(1);
+  return patterns;
+}
+
 /// Sum over blocks, heads and queries of weight times derivative, for each key.
 at::Tensor attention_gradient(const Question& q) {
   at::Tensor sum = at::zeros({q.tokens.size()}, at::kDouble);
-  for (const auto& [pattern, gradient] : q.runs.patterns(q.reader))
+  for (const auto& [pattern, gradient] : patterns_of(q))
     sum.add_((pattern.to(at::kDouble) * gradient.to(at::kDouble)).sum(0).sum(0));
   return sum;
 }
@@ -66,7 +71,7 @@ at::Tensor attention_gradient(const Question& q) {
 at::Tensor relevance(const Question& q) {
   const at::Tensor identity = at::eye(q.tokens.size(), at::kDouble);
   at::Tensor relevance = identity.clone();
-  for (const auto& [pattern, gradient] : q.runs.patterns(q.reader)) {
+  for (const auto& [pattern, gradient] : patterns_of(q)) {
     const at::Tensor product =
         (pattern.to(at::kDouble) * gradient.to(at::kDouble)).clamp_min(0).mean(0);
     relevance = relevance + at::matmul(product, relevance);
@@ -76,6 +81,22 @@ at::Tensor relevance(const Question& q) {
 }
 
 }  // namespace
+
+bool uses(const InputAttributionOptions& options, const std::string& method) {
+  return std::find(options.methods.begin(), options.methods.end(), method) != options.methods.end();
+}
+
+std::vector<SweepCell> occlusion_cells(std::int64_t layer, std::int64_t n_tokens,
+                                       std::int64_t window, const at::Tensor& stream) {
+  std::vector<SweepCell> cells;
+  for (std::int64_t first = 0; first + window <= n_tokens; ++first) {
+    CellWrite write{"hook_resid_pre", layer, {}, {}, {}};
+    for (std::int64_t t = first; t < first + window; ++t) write.positions.push_back(t);
+    write.values = stream.narrow(0, first, window);
+    cells.push_back({{std::move(write)}});
+  }
+  return cells;
+}
 
 at::Tensor spread_over_windows(const at::Tensor& effects, std::int64_t n_tokens,
                                std::int64_t length) {

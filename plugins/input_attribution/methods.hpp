@@ -3,8 +3,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <lensbench/context.hpp>
+#include <lensbench/sweep.hpp>
 #include <lensbench/tools/input_attribution.hpp>
 
+#include "cost.hpp"
 #include "runs.hpp"
 
 namespace lensbench::inputs {
@@ -20,7 +22,16 @@ struct Question {
   const at::Tensor& baseline_stream;  ///< [token, d_model], what occlusion writes
   const at::Tensor& gradient;         ///< [token, width] at the input
   const InputAttributionOptions& options;
+  Work& work;
 };
+
+/// Whether a method was asked for.
+bool uses(const InputAttributionOptions& options, const std::string& method);
+
+/// One cell for each window of `window` tokens: the stream that enters block `layer` is replaced by
+/// that of the baseline. \param stream  [token, d_model]
+std::vector<SweepCell> occlusion_cells(std::int64_t layer, std::int64_t n_tokens,
+                                       std::int64_t window, const at::Tensor& stream);
 
 /// Attribution of one method, [token] float64.
 at::Tensor attribution_of(const std::string& method, const Question& question);

@@ -39,10 +39,7 @@ Receipt later_tokens(const Question& q) {
 }
 
 std::vector<Receipt> occlusion_receipts(const Question& q) {
-  std::vector<SweepCell> cells;
-  for (std::int64_t t = 0; t < q.tokens.size(); ++t)
-    cells.push_back(
-        {{{"hook_resid_pre", q.options.layer, {t}, {}, q.baseline_stream.narrow(0, t, 1)}}});
+  const auto cells = occlusion_cells(q.options.layer, q.tokens.size(), 1, q.baseline_stream);
   SweepOptions options;
   options.metric_position = q.reader.position();
   const RowMetrics metrics = q.reader.rows();

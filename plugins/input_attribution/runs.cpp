@@ -93,9 +93,10 @@ TokenBatch InputRuns::batch(std::int64_t rows) const {
   return {at::tensor(tokens_.ids, at::kLong).unsqueeze(0).expand({rows, -1}), {}};
 }
 
-double graph_bytes(const TransformerSpec& spec, std::int64_t length, std::int64_t element_size) {
+double InputRuns::graph_bytes() const {
+  const TransformerSpec& spec = model_.spec();
   const AttentionSpec& attention = spec.attention;
-  const auto positions = static_cast<double>(length);
+  const auto positions = static_cast<double>(tokens_.size());
   const auto heads = static_cast<double>(attention.n_heads);
   // Each block keeps the stream and inputs of its norms, queries, keys, values and z, the pattern
   // and its scores, and the hidden layer before and after its activation.
@@ -103,13 +104,8 @@ double graph_bytes(const TransformerSpec& spec, std::int64_t length, std::int64_
                              4.0 * heads * static_cast<double>(attention.d_head) +
                              3.0 * heads * positions +
                              (spec.mlp.gated ? 5.0 : 3.0) * static_cast<double>(spec.mlp.d_mlp);
-  return static_cast<double>(element_size) * static_cast<double>(spec.n_layers) * positions *
-         of_position;
-}
-
-double InputRuns::graph_bytes() const {
-  return inputs::graph_bytes(model_.spec(), tokens_.size(),
-                             static_cast<std::int64_t>(at::elementSize(model_.options().dtype)));
+  return static_cast<double>(at::elementSize(model_.options().dtype)) *
+         static_cast<double>(spec.n_layers) * positions * of_position;
 }
 
 std::int64_t InputRuns::rows_within(std::int64_t bytes) const {

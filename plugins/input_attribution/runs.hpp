@@ -51,9 +51,6 @@ class InputRuns {
   std::int64_t layer_;
 };
 
-/// Estimated bytes of the graph of one prompt.
-double graph_bytes(const TransformerSpec& spec, std::int64_t length, std::int64_t element_size);
-
 /// Mean over the vocabulary of `hook_embed`, [1, d_embedding] float64.
 at::Tensor mean_embedding(const Model& model);
 /// `hook_embed` of tokens, [token, d_embedding].

@@ -27,6 +27,12 @@ std::vector<std::int64_t> ids_of(const nlohmann::json& value, const std::string&
   return ids;
 }
 
+/// Whether a text is empty or has blanks, tabs and other ASCII white space alone. Its tokens would
+/// count as text although nothing was written.
+bool is_blank(const std::string& text) {
+  return text.find_first_not_of(" \t\n\v\f\r") == std::string::npos;
+}
+
 /// Document of a JSON line: `text` (or `prompt`, as in files of prompts) or `ids`, never both.
 Document document_of(const std::string& line, const std::string& where) {
   // A document may be a whole book.
@@ -45,6 +51,10 @@ Document document_of(const std::string& line, const std::string& where) {
     document.ids = ids_of(*found, where);
   if (document.text.empty() == document.ids.empty())
     throw InputError(where + ": needs either 'text' or 'ids'");
+  if (document.ids.empty() && is_blank(document.text))
+    throw InputError(where +
+                     ": the text has white space alone (expected words); write a text, or remove "
+                     "the line");
   return document;
 }
 
@@ -56,7 +66,7 @@ class FileDocuments final : public CorpusDocuments {
   FileDocuments(const Model& model, const std::string& path, std::optional<bool> prepend_bos)
       : model_(model), prepend_bos_(prepend_bos), path_(path), lines_(path, "document") {
     for (std::string line; lines_.next(line);)
-      places_.push_back({lines_.offset(), lines_.number()});
+      if (!is_blank(line)) places_.push_back({lines_.offset(), lines_.number()});
     if (places_.empty())
       throw InputError(path + ": the file lacks documents; write one on each line");
   }

@@ -181,6 +181,36 @@ TEST_P(BruteForce, Ablations) {
   expect_receipts_hold(mean);
 }
 
+// Two prompts are long enough and differ from the one that is asked about; one of them is drawn,
+// and the other is its control.
+TEST_P(BruteForce, ResampleHasAControlOfAnotherPrompt) {
+  const std::vector<std::int64_t> one = {20, 4, 4, 9, 2, 13, 8}, two = {6, 1, 15, 9, 12, 7};
+  bench_.context.set_reference_prompts([&] {
+    return std::vector<Tokens>{bench_.tokens, bench_.tokens_of(one), bench_.tokens_of(one),
+                               bench_.tokens_of(two)};
+  });
+  auto given = options();
+  given.points = {"mlp_out"};
+  given.head_points = {"z"};
+  const Dataset result =
+      bench_.tool.ablate(bench_.tokens, "resample", Target::token(kTarget), given);
+  const bool first = result["source_token"].strings[0] == bench_.tokens_of(one).texts[0];
+  EXPECT_EQ(result["control_token"].strings[0], bench_.tokens_of(first ? two : one).texts[0]);
+  const std::string hook = in_block(1, "hook_mlp_out"), z = in_block(2, "attn.hook_z");
+  const at::Tensor mlp = read(hook, first ? two : one), heads = read(z, first ? two : one);
+  for (std::int64_t t = 0; t < 6; ++t) {
+    EXPECT_NEAR(result["mlp_out_control"].tensor[1][t].item<double>(),
+                effect(
+                    hook, [&](at::Tensor& x) { x[0][t].copy_(mlp[0][t]); }, kClean),
+                kBruteForce);
+    EXPECT_NEAR(result["z_head_control"].tensor[2][1][t].item<double>(),
+                effect(
+                    z, [&](at::Tensor& x) { x[0][t][1].copy_(heads[0][t][1]); }, kClean),
+                kBruteForce);
+  }
+  EXPECT_EQ(schema_problem({std::begin(kPatchingTable), std::end(kPatchingTable)}, result), "");
+}
+
 TEST_P(BruteForce, MeanAndResampleTakeFromReferencePrompts) {
   const std::vector<std::int64_t> other = {20, 4, 4, 9, 2, 13, 8}, brief = {7, 1};
   bench_.context.set_reference_prompts([&] {
@@ -209,6 +239,8 @@ TEST_P(BruteForce, MeanAndResampleTakeFromReferencePrompts) {
                 kBruteForce);
   }
   EXPECT_EQ(resampled["source_token"].strings.size(), 6u);
+  EXPECT_TRUE(resampled["mlp_out_control"].tensor.isnan().all().item<bool>());
+  EXPECT_FALSE(of_mean.contains("mlp_out_control"));
   EXPECT_EQ(std::get<std::int64_t>(resampled.attributes.at("seed_stream")),
             static_cast<std::int64_t>(kDrawStream));
   expect_receipts_hold(of_mean);
@@ -310,6 +342,8 @@ TEST_F(Refused, RecordsItsOptionsAndBoundsItsMemory) {
       kBruteForce);
   EXPECT_LT(*bench_.tool.estimate(request).bytes, *bench_.tool.estimate(whole).bytes);
   EXPECT_EQ(*bench_.tool.estimate(whole).items, 3 * 6 * (3 + 3));
+  const Request resampled(bench_.tokens, bench_.tool.parameters({{"source", "resample"}}));
+  EXPECT_EQ(*bench_.tool.estimate(resampled).items, 2 * 3 * 6 * (3 + 3));
 }
 
 }  // namespace

@@ -1,7 +1,11 @@
 // Facts of a model that is written by hand: block 1's MLP looks up the answer at the subject, L2H0
 // brings it to the last position, where its logit is b and all others are 0.
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/zeros.h>
+
 #include <cmath>
 
+#include "common/noise.hpp"
 #include "facts/plan.hpp"
 #include "facts/recall.hpp"
 #include "facts/relation_map.hpp"
@@ -63,7 +67,7 @@ TEST_F(PlantedFacts, AreExactlyTheOnesThatWereWritten) {
   EXPECT_EQ(value_at(result, "margin", {3}), 0.0);
   EXPECT_EQ(value_at(result, "rank", {3}), 1);
   EXPECT_EQ(value_at(result, "settled_layer", {3}), -1);
-  expect_receipts_hold(result, 6);
+  expect_receipts_hold(result, 7);
 }
 
 TEST_F(PlantedFacts, HaveTheLiftOfTheAnswersLogit) {
@@ -99,7 +103,48 @@ TEST_F(PlantedFacts, AreRecalledByTheMlpThatHoldsThem) {
   }
   const Dataset untraced = bench_.tool.ask(facts(false), {.trace = false});
   EXPECT_FALSE(untraced.contains("peak_block"));
-  expect_receipts_hold(untraced, 2);
+  expect_receipts_hold(untraced, 3);
+}
+
+// Noise on other tokens, by one whole forward for each noise and a softmax of its logits.
+TEST_F(PlantedFacts, HaveAControlOfNoiseOnOtherTokens) {
+  FactsOptions options;
+  options.corruption = "noise";
+  options.noise = 30.0;
+  options.samples = 3;
+  const Dataset result = bench_.tool.ask(facts(false), options);
+  const Model& model = *bench_.model;
+  const auto noises =
+      tracing::control_noise({1}, 3, options.samples, model.spec().d_model,
+                             options.noise * vocabulary_deviation(model), bench_.context.seed());
+  for (const Hooks& noise : noises) {
+    const at::Tensor nothing = at::zeros({1, 3, model.spec().d_model}, at::kDouble);
+    const at::Tensor changed = noise.entries().front().replacer(nothing, {});
+    EXPECT_EQ(changed[0][1].abs().max().item<double>(), 0.0);  // the subject
+    EXPECT_GT(changed.abs().max().item<double>(), 0.0);
+  }
+  const FactsPlan plan = make_plan(model, named_facts(), options);
+  for (std::int64_t k = 0; k < 3; ++k) {
+    const PlannedFact& fact = plan.facts[static_cast<std::size_t>(k)];
+    const Tokens& tokens = plan.prompts[fact.templates.front().object.prompt].tokens;
+    const auto probability = [&](const Hooks& hooks) {
+      const at::Tensor logits = model.forward(make_batch(tokens), {}, hooks).logits[0][-1];
+      return at::softmax(logits.to(at::kDouble), -1)[tokens_.answer(k)].item<double>();
+    };
+    double noisy = 0;
+    for (const Hooks& noise : noises) noisy += probability(noise) / 3;
+    EXPECT_NEAR(value_at(result, "control_total_effect", {k}), probability({}) - noisy, kPlanted);
+  }
+  EXPECT_FALSE(bench_.tool.ask(facts(false), {}).contains("control_total_effect"));
+}
+
+TEST_F(PlantedFacts, HaveNoControlWhereTheSubjectIsThePrompt) {
+  std::vector<Fact> bare = facts(false);
+  for (Fact& fact : bare) fact.templates = {"{}"};
+  FactsOptions options;
+  options.corruption = "noise";
+  const Dataset result = bench_.tool.ask(bare, options);
+  EXPECT_TRUE(result["control_total_effect"].tensor.isnan().all().item<bool>());
 }
 
 // Before block 2 the answer is a feature of the subject's stream, and L2H0 copies features of
@@ -123,7 +168,7 @@ TEST_F(PlantedFacts, HaveALinearMapAfterTheLookUpAndNotBeforeIt) {
   EXPECT_NEAR(value_at(linear, "map_interval", {0, 0}),
               1 / (1 + 1.959963984540054 * 1.959963984540054 / 2), 1e-9);
   EXPECT_EQ(value_at(linear, "map_interval", {0, 1}), 1.0);
-  expect_receipts_hold(linear, 3);
+  expect_receipts_hold(linear, 4);
   EXPECT_EQ(value_at(map_at(1), "map_faithfulness"), 0.0);
 }
 

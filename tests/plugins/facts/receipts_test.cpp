@@ -1,3 +1,6 @@
+#include <limits>
+
+#include "facts/scores.hpp"
 #include "facts_fixture.hpp"
 #include "support/faulty_model.hpp"
 #include "support/word_tokenizer.hpp"
@@ -28,12 +31,27 @@ class FactsReceipts : public ::testing::Test {
 };
 
 TEST_F(FactsReceipts, HoldOnTheModelItself) {
-  expect_receipts_hold(run_on({}, {{"relation_map", "true"}, {"samples", "2"}}), 7);
+  expect_receipts_hold(run_on({}, {{"relation_map", "true"}, {"samples", "2"}}), 8);
 }
 
 TEST_F(FactsReceipts, FailForACacheThatGivesOtherSteps) {
   expect_fails(run_on(testing::off_where([](const AskedForward& f) { return f.continues; })),
                "chain_of_conditionals_equals_one_forward");
+}
+
+TEST_F(FactsReceipts, FailForALogProbabilityAboveZero) {
+  const auto model = testing::sample_with_words("gpt2");
+  const auto receipt = [&](const std::vector<double>& second) {
+    std::vector<PromptScores> scores(2);
+    scores[0].log_probability = {-0.5, 0.0};
+    scores[1].log_probability = second;
+    return log_probabilities_are_not_positive(*model, scores);
+  };
+  EXPECT_TRUE(receipt({-7.0}).passed);
+  // The larger of two logits, 2 and 1, less the logarithm of a sum that lacks it: 2 - ln e^1.
+  EXPECT_FALSE(receipt({1.0, -3.0}).passed);
+  EXPECT_EQ(receipt({1.0, -3.0}).value, 1.0);
+  EXPECT_FALSE(receipt({std::numeric_limits<double>::quiet_NaN(), -3.0}).passed);
 }
 
 TEST_F(FactsReceipts, FailForADerivativeThatDependsOnItsBatch) {

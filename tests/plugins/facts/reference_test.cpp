@@ -41,7 +41,7 @@ TEST_P(FactsReference, HasTheSameProbabilitiesRanksAndVerdicts) {
     for (const char* name : {"rank", "candidate_rank", "settled_layer", "asserted"})
       EXPECT_TRUE(result[name].tensor.to(at::kDouble).equal(reference_.tensor(name)))
           << name << result[name].tensor << reference_.tensor(name);
-    expect_receipts_hold(result, 2);
+    expect_receipts_hold(result, 3);
   }
 }
 

@@ -289,7 +289,7 @@ TEST_F(FactRequests, RecordTheirOptionsAndTheSchemaHolds) {
       EXPECT_TRUE(result.attributes.contains(name)) << name;
     EXPECT_TRUE(result.attributes.contains("facts_sha256"));
     EXPECT_EQ(schema_problem({std::begin(kFactsTable), std::end(kFactsTable)}, result), "");
-    expect_receipts_hold(result, 2);
+    expect_receipts_hold(result, 3);
   }
 }
 
@@ -345,7 +345,7 @@ TEST_F(FactRequests, AnswerTheShippedExample) {
   // Some of them, and not all.
   EXPECT_GT(asserted.mean().item<double>(), 0.2);
   EXPECT_LT(asserted.mean().item<double>(), 0.8);
-  expect_receipts_hold(result, 6);
+  expect_receipts_hold(result, 7);
 }
 
 }  // namespace

@@ -47,6 +47,10 @@ struct BothTools {
     }
     EXPECT_NEAR(testing::value_at(found, "total_effect", {0}),
                 testing::value_at(whole, "total_effect"), 1e-6);
+    EXPECT_EQ(found.contains("control_total_effect"), whole.contains("control_total_effect"));
+    if (!found.contains("control_total_effect")) return;
+    EXPECT_NEAR(testing::value_at(found, "control_total_effect", {0}),
+                testing::value_at(whole, "control_total_effect"), 1e-6);
   }
 
   std::shared_ptr<const Model> model;

@@ -31,6 +31,7 @@ using testing::expect_receipts_hold;
 namespace {
 
 using ::lensbench::testing::message_of;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 struct InputBench : testing::ToolBench<InputAttributionTool> {
@@ -142,6 +143,13 @@ class RandomInputs : public ::testing::TestWithParam<const char*> {
   at::Tensor embeddings() const {
     return bench_.model->weight("embed.W_E")
         .index_select(0, at::tensor(bench_.tokens.ids, at::kLong));
+  }
+  /// Log-probability in nats of the target after the last token of a context, by a softmax of the
+  /// whole row of logits.
+  double after(const std::vector<std::int64_t>& context) const {
+    const at::Tensor logits =
+        bench_.model->forward(make_batch(tokens_from_ids(*bench_.model, context))).logits[0][-1];
+    return at::log_softmax(logits.to(at::kDouble), -1)[kTarget].item<double>();
   }
   Dataset attribute(const InputAttributionOptions& given) {
     InputAttributionOptions options = given;
@@ -262,6 +270,27 @@ TEST_P(RandomInputs, DeeperLayersAttributeToTheirStream) {
   expect_receipts_hold(result);
 }
 
+// The pointwise form of P-CXMI, ln p(t|context) - ln p(t|contrast) in nats. The contexts are
+// shorter and longer than the prompt: each is read at its own last position.
+TEST_P(RandomInputs, ContrastIsTheLogProbabilityGainedOverTheOtherContext) {
+  InputAttributionOptions options;
+  options.methods = {"gradient_x_input"};
+  const Dataset plain = attribute(options);
+  const double prompt = after({3, 17, 5, 5, 11});  // the metric's position is the fifth
+  for (const std::vector<std::int64_t>& context :
+       {std::vector<std::int64_t>{8, 2}, {1, 9, 4, 7, 7, 2, 12, 3}}) {
+    const double contrast = after(context);
+    // Values this far from 0 tell a wrong sign, bits and another position from the right number.
+    ASSERT_GT(std::abs(prompt - contrast), 1e-2);
+    options.contrast = tokens_from_ids(*bench_.model, context);
+    const Dataset found = attribute(options);
+    EXPECT_NEAR(found["input_metric"].tensor.item<double>(), prompt - contrast, kFloatLogits);
+    EXPECT_NEAR(found["baseline_metric"].tensor.item<double>(),
+                plain["baseline_metric"].tensor.item<double>() - contrast, kFloatLogits);
+    expect_row(found["attribution"].tensor[0], plain["attribution"].tensor[0], kFloatLogits);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, RandomInputs, ::testing::Values("gpt2", "llama"),
                          [](const auto& param_info) { return std::string(param_info.param); });
 
@@ -283,6 +312,8 @@ TEST_F(AskedInputs, RefusesWhatHasNoMeaning) {
   EXPECT_THAT(fault({{"baseline", "token"}}), HasSubstr("set baseline_token"));
   EXPECT_THAT(fault({{"baseline_token", "3"}}), HasSubstr("only baseline=token uses it"));
   EXPECT_THAT(fault({{"baseline", "prompt"}}), HasSubstr("second is missing"));
+  EXPECT_THAT(fault({{"methods", "occlusion"}, {"window", "5"}}),
+              AllOf(HasSubstr("window is 5"), HasSubstr("the prompt has 4 tokens")));
   EXPECT_THAT(fault({{"methods", "none"}}), HasSubstr("methods is empty"));
   InputAttributionOptions options;
   options.contrast = bench_.tokens;

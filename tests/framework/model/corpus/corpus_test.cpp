@@ -188,6 +188,32 @@ TEST_F(TextCorpus, ReadsADocumentInEachLineOfAText) {
   EXPECT_FALSE(corpus.next().has_value());
 }
 
+TEST_F(TextCorpus, LeavesOutLinesOfWhiteSpaceAlone) {
+  const auto path =
+      folder_.write("texts.txt", "  \n\tAnd God said\n \t\v\f \r\n in the land of\n  ");
+  Corpus corpus(*model_, path.string());
+  EXPECT_EQ(corpus.documents(), 2);
+  EXPECT_EQ(corpus.next()->tokens.ids, to_tokens(*model_, "\tAnd God said").ids);
+  const auto second = corpus.next();
+  EXPECT_EQ(second->tokens.ids, to_tokens(*model_, " in the land of").ids);
+  EXPECT_THAT(second->source, HasSubstr("texts.txt:4"));
+  EXPECT_FALSE(corpus.next().has_value());
+}
+
+TEST_F(TextCorpus, RefusesWhiteSpaceAlone) {
+  for (const char* text : {"", "\n\n", "  \n\t\n", "\n\n  \n"})
+    EXPECT_THAT(
+        message_of<InputError>([&] { Corpus(*model_, folder_.write("texts.txt", text).string()); }),
+        HasSubstr("texts.txt: the file lacks documents"))
+        << ::testing::PrintToString(text);
+  const auto lines = folder_.write("texts.jsonl", "{\"text\": \"And\"}\n \n{\"text\": \" \\n\"}\n");
+  Corpus corpus(*model_, lines.string());
+  EXPECT_EQ(corpus.documents(), 2);
+  corpus.next();
+  EXPECT_THAT(message_of<InputError>([&] { corpus.next(); }),
+              HasSubstr("texts.jsonl:3: the text has white space alone"));
+}
+
 TEST_F(TextCorpus, AddsABosToTheFirstWindowOfATextWhenAsked) {
   const auto path = folder_.write(
       "texts.jsonl", "{\"text\": \"And God said unto Moses\"}\n{\"ids\": [5, 6, 7]}\n");
