@@ -256,5 +256,25 @@ TEST_F(EmbeddedNames, HaveRecoveriesThatAreRatiosOfSums) {
   EXPECT_EQ(std::get<std::int64_t>(circuit.attributes.at("measured_prompts")), 4);
 }
 
+TEST_F(EmbeddedNames, HaveTestsThatAreCorrectedForAllHeadsAndAllPaths) {
+  const auto found = run({{"minimum_accuracy", "0"}, {"traced", "4"}, {"top_k", "1"}}, 2);
+  ASSERT_EQ(found.report.failures.size(), 0u) << found.report.failures.front().message;
+  testing::SummaryCheck::Columns heads(24), paths(24);
+  for (std::int64_t i = 0; i < 24; ++i) {
+    for (const Dataset& one : found.saved("heads"))
+      for (const std::int64_t prompt : {2, 3})  // the half that measures
+        heads[static_cast<std::size_t>(i)].push_back(
+            value_at(one, "z_effect", {prompt, i / 4, i % 4}));
+    for (const Dataset& one : found.saved("paths"))
+      for (const std::int64_t prompt : {0, 1})
+        paths[static_cast<std::size_t>(i)].push_back(
+            value_at(one, "effect", {prompt, 0, i / 4, i % 4}));
+  }
+  testing::SummaryCheck(found.report.summaries.at("circuit"))
+      .tests_against_zero("z_recovery", {"block", "head"}, heads);
+  testing::SummaryCheck(found.report.summaries.at("circuit_paths"))
+      .tests_against_zero("path_recovery", {"receiver", "block", "head"}, paths);
+}
+
 }  // namespace
 }  // namespace lensbench
