@@ -23,6 +23,7 @@ EdgeAttributionOptions edge_options(const Prompt& prompt, const Parameters& give
   EdgeAttributionOptions options;
   options.metric.versus = Target::token(prompt.b_id);
   options.method = given.text("edge_method");
+  options.steps = given.integer("edge_steps");
   // The circuits come from the mean over prompts.
   options.proportions = {};
   return options;

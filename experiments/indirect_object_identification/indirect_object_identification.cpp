@@ -152,6 +152,8 @@ class IndirectObjectIdentification final : public Experiment {
       {"edge_method", ParameterType::choice, "ig_inputs", "",
        "how edges are scored, as the method of edge_attribution",
        "eap|clean_corrupted|ig_inputs|ig_activations|exact"},
+      {"edge_steps", ParameterType::integer, "10", "1",
+       "points of the integral of the methods that integrate", "[1, 1000]"},
       {"proportions", ParameterType::numbers, "0.01,0.02,0.05,0.1,0.2,0.5,1", "1",
        "shares of the edges that circuits keep; empty: edges are not examined", "[0, 1]"},
       {"random_draws", ParameterType::integer, "5", "1", "random circuits for each share",
