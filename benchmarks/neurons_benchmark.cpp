@@ -93,21 +93,42 @@ void neurons_of_gpt2_small(benchmark::State& state) {
 }
 BENCHMARK(neurons_of_gpt2_small)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(3);
 
-void memory_of_neurons(benchmark::State& state) {
+/// Peak memory of a tool over a text, over that before it.
+/// \param state  argument: tokens of the text
+template <class Tool, class Work>
+void memory_over_text(benchmark::State& state, Work work) {
   const Folder folder;
   const auto model = Model::open(LENSBENCH_BENCHMARK_MODEL);
-  const std::int64_t tokens = state.range(0);
-  const std::string text = write_text(folder, tokens);
-  testing::ToolBench<neurons::SparsityTool> bench(model, {1, 2, 3});
+  const std::string text = write_text(folder, state.range(0));
+  testing::ToolBench<Tool> bench(model, {1, 2, 3});
   model->forward(make_batch(bench.tokens), {});  // pages in the weights
   const std::int64_t before = resident_bytes();
   const bool known = reset_peak_resident();
-  for (auto _ : state) bench.tool.measure(bench.tokens, {.text = text});
+  for (auto _ : state) work(bench, text);
   state.counters["peak_over_before_MB"] =
       known ? static_cast<double>(peak_resident_bytes() - before) / 1e6
             : std::numeric_limits<double>::quiet_NaN();
 }
-BENCHMARK(memory_of_neurons)
+
+void memory_of_sparsity(benchmark::State& state) {
+  memory_over_text<neurons::SparsityTool>(state, [](auto& bench, const std::string& text) {
+    bench.tool.measure(bench.tokens, {.text = text});
+  });
+}
+BENCHMARK(memory_of_sparsity)
+    ->Arg(10000)
+    ->Arg(100000)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(1);
+
+void memory_of_neuron_explorer(benchmark::State& state) {
+  memory_over_text<neurons::NeuronExplorerTool>(state, [](auto& bench, const std::string& text) {
+    bench.tool.explore(bench.tokens, Target::model(),
+                       {.neurons = {{1, 17}, {2, 5}, {3, 99}}, .text = text});
+  });
+}
+BENCHMARK(memory_of_neuron_explorer)
     ->Arg(10000)
     ->Arg(100000)
     ->UseRealTime()

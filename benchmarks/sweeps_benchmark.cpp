@@ -103,10 +103,14 @@ void several_metrics(benchmark::State& state) {
 }
 BENCHMARK(several_metrics)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(3);
 
+/// \param state  argument 0: cells at the last position alone; 1: at three positions
 void cells_of_heads(benchmark::State& state) {
-  const Pair pair(32);
+  constexpr std::int64_t kLength = 32;
+  const Pair pair(kLength);
   const MetricReader reader = pair.reader();
-  const std::vector<std::int64_t> positions = {4, 16, 28};
+  const std::vector<std::int64_t> positions = state.range(0) == 0
+                                                  ? std::vector<std::int64_t>{kLength - 1}
+                                                  : std::vector<std::int64_t>{4, 16, 28};
   const auto streams = pair.cells("hook_resid_pre", 0, positions);
   const auto heads = pair.cells("attn.hook_z", 12, positions);
   const auto a_cell = [&](const std::vector<SweepCell>& cells) {
@@ -123,7 +127,9 @@ void cells_of_heads(benchmark::State& state) {
   }
   state.counters["head_cell_to_stream_cell"] = of_head / of_stream;
 }
-BENCHMARK(cells_of_heads)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(2);
+// Cells at the last position are few and short, so that they need more rounds.
+BENCHMARK(cells_of_heads)->Arg(0)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(10);
+BENCHMARK(cells_of_heads)->Arg(1)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(2);
 
 void tracing_windows(benchmark::State& state) {
   constexpr std::int64_t kLength = 16, kSamples = 10, kWindow = 5;

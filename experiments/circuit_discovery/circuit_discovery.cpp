@@ -2,29 +2,23 @@
 // half of the pairs of prompts, and their circuits are measured on the other half.
 
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/plugin.hpp>
-#include <lensbench/statistics.hpp>
 #include <lensbench/tools/edge_attribution.hpp>
 #include <optional>
 
-#include "common/results.hpp"
-#include "faithfulness.hpp"
+#include "common/circuit_results.hpp"
+#include "common/edge_circuits.hpp"
 #include "ranked_edges.hpp"
 
 namespace circuit_discovery {
 namespace {
 
 using namespace lensbench;
-
-/// Random samples of cases for the stability of the best edges.
-constexpr std::int64_t kStabilitySamples = 200;
-/// Stability below which a circuit is called unstable (arXiv:2510.00845).
-constexpr double kStable = 0.8;
 
 EdgeAttributionOptions options_of(const Model& model, const Parameters& given) {
   EdgeAttributionOptions options;
@@ -56,11 +50,6 @@ void add_scalar(Dataset& dataset, const char* name, double value, const std::str
   dataset.add(name, {}, at::scalar_tensor(value, at::kDouble), units, long_name);
 }
 
-/// Difference in units of the gap, or of the metrics where those are larger.
-double relative(double a, double b, double gap) {
-  return std::abs(a - b) / std::max({std::abs(gap), std::abs(a), std::abs(b), 1e-6});
-}
-
 /// What one case measured.
 Dataset result_of(const CircuitMetrics& found, std::int64_t shares, std::int64_t draws,
                   const std::string& units, bool carries_a_run) {
@@ -76,15 +65,16 @@ Dataset result_of(const CircuitMetrics& found, std::int64_t shares, std::int64_t
              "metric of circuits of as many random edges");
   add_scalar(result, "all_metric", found.all, units, "metric of the circuit of all edges");
   add_scalar(result, "none_metric", found.none, units, "metric of the circuit without an edge");
-  const double gap = found.corrupted - found.clean;
-  result.receipts.push_back(make_receipt("all_edges_give_the_clean_run",
-                                         relative(found.all, found.clean, gap), 1e-4,
-                                         "relative to the gap or the metric; order of rounding"));
-  if (carries_a_run)
-    result.receipts.push_back(make_receipt("no_edge_gives_the_corrupted_run",
-                                           relative(found.none, found.corrupted, gap), 1e-4,
-                                           "relative to the gap or the metric; order of rounding"));
+  result.receipts = common::circuit_receipts(found, carries_a_run);
   return result;
+}
+
+/// Values of one variable of every measuring case, [case, value] float64.
+at::Tensor rows_of(const std::vector<Dataset>& runs, const char* name) {
+  std::vector<at::Tensor> rows;
+  rows.reserve(runs.size());
+  for (const Dataset& run : runs) rows.push_back(run[name].tensor.flatten().to(at::kDouble));
+  return at::stack(rows);
 }
 
 }  // namespace
@@ -138,7 +128,8 @@ class CircuitDiscovery final : public Experiment {
     const std::vector<double> shares = shares_of(c.parameters());
     const std::int64_t draws = c.parameters().integer("random_draws");
     if (!circuits_.defined())
-      circuits_ = circuits_of(scores_of(c.earlier()).importance.mean(0), shares, draws, c.seed());
+      circuits_ =
+          common::circuits_of(scores_of(c.earlier()).importance.mean(0), shares, draws, c.seed());
     const CircuitMetrics found =
         edges_->run_circuits(c.tokens(), c.corrupted(), c.target(), circuits_, options);
     const Metric metric = options.metric.metric.value_or(
@@ -158,39 +149,18 @@ class CircuitDiscovery final : public Experiment {
           "circuit_discovery: found a single pair of prompts; give at least two, since edges are "
           "chosen on the first, the third, … and measured on the others");
     Dataset table;
-    add_edges(table, scores, shares, summary);
-    add_faithfulness(table, runs, shares, summary.parameters().number("min_gap"), summary.seed());
+    common::add_ranked_edges(table, scores.first, scores.importance, shares, summary.seed(),
+                             "cases");
+    common::add_faithfulness(
+        table,
+        {rows_of(runs, "circuit_metric"), rows_of(runs, "random_metric"),
+         rows_of(runs, "all_metric").flatten(), rows_of(runs, "none_metric").flatten()},
+        shares, summary.parameters().number("min_gap"), summary.seed(),
+        runs.front()["circuit_metric"].units, "cases");
     summary.save("circuit", std::move(table));
   }
 
  private:
-  static void add_edges(Dataset& table, const EdgeScores& scores, const std::vector<double>& shares,
-                        const Summary& summary) {
-    for (const char* name : {"source", "target", "slot"}) table.add(scores.first[name]);
-    const Variable& like = scores.first["importance"];
-    const at::Tensor mean = scores.importance.mean(0);
-    table.add("importance", {"edge"}, mean, like.units,
-              like.long_name + ", mean over the cases that choose edges");
-    table.set_attribute("importance", "view", std::string("graph"));
-    const std::int64_t edges = mean.size(0);
-    std::vector<std::int64_t> kept;
-    kept.reserve(shares.size());
-    for (const double share : shares) kept.push_back(kept_of(share, edges));
-    table.add("edges_kept", {"proportion"}, at::tensor(kept, at::kLong), "1",
-              "edges of the circuit, floor(share * edges)");
-    const std::vector<double> stability =
-        stability_of(scores.importance, shares, kStabilitySamples, summary.seed());
-    table.add("edge_stability", {"proportion"}, at::tensor(stability, at::kDouble), "1",
-              "Jaccard index of the best edges of random samples of the cases and of all cases, "
-              "mean over samples; below 0.8 another set of prompts may choose other edges (NaN: no "
-              "edge, or one case)");
-    table.set_attribute("edge_stability", "samples", kStabilitySamples);
-    const auto unstable = static_cast<std::int64_t>(
-        std::count_if(stability.begin(), stability.end(), [](double s) { return s < kStable; }));
-    table.attributes["unstable_proportions"] = unstable;
-    table.attributes["choosing_cases"] = scores.importance.size(0);
-  }
-
   Uses<EdgeAttribution> edges_{this, "edge_attribution"};
   at::Tensor circuits_;  ///< of all measuring cases, from the first pass
 };

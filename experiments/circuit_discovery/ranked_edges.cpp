@@ -1,42 +1,13 @@
 #include "ranked_edges.hpp"
 
 #include <ATen/ops/stack.h>
-#include <ATen/ops/tensor.h>
-#include <ATen/ops/zeros.h>
 
-#include <algorithm>
-#include <cmath>
 #include <lensbench/error.hpp>
-#include <lensbench/random.hpp>
-#include <lensbench/statistics.hpp>
-#include <limits>
-#include <numeric>
-#include <set>
+#include <utility>
 
 namespace circuit_discovery {
-namespace {
 
 using namespace lensbench;
-
-// Streams of the seed.
-constexpr std::uint64_t kRandomCircuits = 1, kSamples = 2;
-
-at::Tensor circuit(const std::vector<std::int64_t>& order, std::int64_t count) {
-  at::Tensor kept = at::zeros({std::ssize(order)}, at::kBool);
-  for (std::int64_t i = 0; i < count; ++i)
-    kept.data_ptr<bool>()[order[static_cast<std::size_t>(i)]] = true;
-  return kept;
-}
-
-/// A random order (Fisher and Yates).
-std::vector<std::int64_t> shuffled(std::int64_t count, Philox& random) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(count));
-  std::iota(order.begin(), order.end(), 0);
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
-  return order;
-}
-
-}  // namespace
 
 EdgeScores scores_of(const Summary& summary) {
   EdgeScores scores;
@@ -53,62 +24,6 @@ EdgeScores scores_of(const Summary& summary) {
         "completed; their errors are above");
   scores.importance = at::stack(rows);
   return scores;
-}
-
-std::vector<std::int64_t> by_value(const at::Tensor& values) {
-  const std::vector<double> numbers = statistics::values_of(values);
-  std::vector<std::int64_t> order(numbers.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-    return numbers[static_cast<std::size_t>(a)] > numbers[static_cast<std::size_t>(b)];
-  });
-  return order;
-}
-
-std::int64_t kept_of(double share, std::int64_t edges) {
-  return static_cast<std::int64_t>(std::floor(share * static_cast<double>(edges)));
-}
-
-at::Tensor circuits_of(const at::Tensor& importance, const std::vector<double>& shares,
-                       std::int64_t draws, std::uint64_t seed) {
-  const std::int64_t edges = importance.size(0);
-  std::vector<at::Tensor> circuits;
-  for (const at::Tensor& values : {importance, importance.abs()}) {
-    const std::vector<std::int64_t> order = by_value(values);
-    for (const double share : shares) circuits.push_back(circuit(order, kept_of(share, edges)));
-  }
-  Philox random(seed, kRandomCircuits);
-  for (const double share : shares)
-    for (std::int64_t draw = 0; draw < draws; ++draw)
-      circuits.push_back(circuit(shuffled(edges, random), kept_of(share, edges)));
-  return at::stack(circuits);
-}
-
-std::vector<double> stability_of(const at::Tensor& importance, const std::vector<double>& shares,
-                                 std::int64_t samples, std::uint64_t seed) {
-  const std::int64_t cases = importance.size(0), edges = importance.size(1);
-  std::vector<double> sums(shares.size(), 0.0);
-  const std::vector<std::int64_t> best = by_value(importance.mean(0));
-  Philox random(seed, kSamples);
-  for (std::int64_t sample = 0; sample < samples; ++sample) {
-    std::vector<std::int64_t> drawn(static_cast<std::size_t>(cases));
-    for (std::int64_t& one : drawn)
-      one = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(cases)));
-    const std::vector<std::int64_t> order =
-        by_value(importance.index_select(0, at::tensor(drawn, at::kLong)).mean(0));
-    for (std::size_t i = 0; i < shares.size(); ++i) {
-      const std::int64_t count = kept_of(shares[i], edges);
-      const std::set<std::int64_t> of_all(best.begin(), best.begin() + count);
-      const auto shared = static_cast<double>(
-          std::count_if(order.begin(), order.begin() + count,
-                        [&](std::int64_t edge) { return of_all.contains(edge); }));
-      sums[i] += shared / (2 * static_cast<double>(count) - shared);
-    }
-  }
-  for (std::size_t i = 0; i < sums.size(); ++i)
-    sums[i] = cases < 2 || kept_of(shares[i], edges) == 0 ? std::numeric_limits<double>::quiet_NaN()
-                                                          : sums[i] / static_cast<double>(samples);
-  return sums;
 }
 
 }  // namespace circuit_discovery

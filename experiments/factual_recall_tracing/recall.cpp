@@ -230,6 +230,18 @@ void add_cell_axes(Dataset& table, const Traces& traces) {
                        "block, or middle of the window, from 0");
 }
 
+/// Effects of one corruption, [kind, role, block] of every fact.
+std::vector<at::Tensor> cells_of(const Traces& traces, std::int64_t corruption) {
+  const std::int64_t n_k = traces.n_kinds(), n_r = std::ssize(kRoles), n_b = traces.n_blocks;
+  std::vector<at::Tensor> cells;
+  cells.reserve(traces.numbers.size());
+  for (const auto& fact : traces.numbers)
+    cells.push_back(at::tensor(fact, at::kDouble)
+                        .narrow(0, corruption * n_k * n_r * n_b, n_k * n_r * n_b)
+                        .reshape({n_k, n_r, n_b}));
+  return cells;
+}
+
 }  // namespace
 
 Dataset effects_of(const Traces& traces, std::int64_t corruption,
@@ -246,6 +258,11 @@ Dataset effects_of(const Traces& traces, std::int64_t corruption,
        std::string("mean over facts of p(restored) - p(corrupted) of the object") + kNoRole},
       found, static_cast<std::size_t>(first), {n_k, n_r, n_b}, resampling);
   table.set_attribute("indirect_effect", "view", std::string("patching"));
+  // A grid of cells is as many tests: the largest of them is large by chance too.
+  statistics::add_tests_against_zero(
+      table, {.name = "indirect_effect", .long_name = "p(restored) - p(corrupted) of the object"},
+      {"kind", "role", "block"}, cells_of(traces, corruption),
+      statistics::Correction::benjamini_hochberg, resampling);
   add_peaks(table, found.draws.narrow(1, first, n_k * n_r * n_b));
   table.add("facts_with_role", {"role"}, at::tensor(traces.facts_with_role, at::kLong), "1",
             "number of traced facts that have such a token");

@@ -42,7 +42,9 @@ std::vector<Head> first_of(std::vector<Head> heads, std::int64_t count) {
   return heads;
 }
 
-/// Adds recoveries with intervals. \param effects  [prompt, ...]
+/// Adds recoveries with intervals, and a test of every cell with a correction for all of them: the
+/// largest of many cells is large by chance too. A recovery is 0 where the mean effect is.
+/// \param effects  [prompt, ...]
 void add_recovery(Dataset& table, const common::Label& label, const at::Tensor& effects,
                   const at::Tensor& gaps, const statistics::Resampling& resampling) {
   const auto flat = statistics::values_of(effects.reshape({effects.size(0), -1}));
@@ -60,6 +62,9 @@ void add_recovery(Dataset& table, const common::Label& label, const at::Tensor& 
   };
   common::add_estimates(table, label, statistics::bootstrap(n, ratios, resampling), 0,
                         effects.sizes().slice(1).vec(), resampling);
+  statistics::add_tests_against_zero(
+      table, {.name = label.name, .long_name = "effect whose share of the gap is " + label.name},
+      label.dims, effects.unbind(0), statistics::Correction::benjamini_hochberg, resampling);
 }
 
 /// Statistics of a number of every prompt. \param values  [prompt, ...]

@@ -1,5 +1,6 @@
 // Indirect object identification: whether the model names the person who was named once, and if it
-// does, which heads do it. Half of the traced prompts choose heads, the other half measures.
+// does, which heads and edges do it. Half of the traced prompts choose them, the other half
+// measures.
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
@@ -10,6 +11,7 @@
 #include <lensbench/plugin.hpp>
 #include <lensbench/tools/activation_patching.hpp>
 #include <lensbench/tools/attention.hpp>
+#include <lensbench/tools/edge_attribution.hpp>
 #include <lensbench/tools/layer_attribution.hpp>
 #include <lensbench/tools/path_patching.hpp>
 #include <optional>
@@ -17,6 +19,7 @@
 #include "behaviour.hpp"
 #include "circuit.hpp"
 #include "common/results.hpp"
+#include "edges.hpp"
 #include "prompts.hpp"
 
 namespace indirect_object_identification {
@@ -146,10 +149,19 @@ class IndirectObjectIdentification final : public Experiment {
        "half measures",
        "[4, 1000000]"},
       {"top_k", ParameterType::integer, "3", "1", "heads of each list", "[1, 100]"},
+      {"edge_method", ParameterType::choice, "ig_inputs", "",
+       "how edges are scored, as the method of edge_attribution",
+       "eap|clean_corrupted|ig_inputs|ig_activations|exact"},
+      {"edge_steps", ParameterType::integer, "10", "1",
+       "points of the integral of the methods that integrate", "[1, 1000]"},
+      {"proportions", ParameterType::numbers, "0.01,0.02,0.05,0.1,0.2,0.5,1", "1",
+       "shares of the edges that circuits keep; empty: edges are not examined", "[0, 1]"},
+      {"random_draws", ParameterType::integer, "5", "1", "random circuits for each share",
+       "[0, 1000]"},
   };
 
-  // The first pass measures what the model does; the second one examines heads, and the third one
-  // the paths into those that the second one chose.
+  // The first pass measures what the model does; the second one examines heads and edges, and the
+  // third one the paths into the heads and the circuits of the edges that the second one chose.
   std::int64_t passes(const Parameters&) const override { return 3; }
 
   void check_parameters(const Parameters& parameters, const Model& model) override {
@@ -163,6 +175,7 @@ class IndirectObjectIdentification final : public Experiment {
                        std::to_string(parameters.integer("prompts")) +
                        " prompts; give at most as many");
     form_ = read_form(model, parameters);
+    circuits_ = at::Tensor();
   }
 
   void run(Case& c) override {
@@ -175,11 +188,16 @@ class IndirectObjectIdentification final : public Experiment {
       return;
     }
     if (!examines_heads(c.earlier())) return;
+    const auto middle = prompts.begin() + c.parameters().integer("traced") / 2;
     const auto end = prompts.begin() + c.parameters().integer("traced");
-    if (c.pass() == 1)
+    if (c.pass() == 1) {
       examine_heads(c, {prompts.begin(), end});
-    else
-      examine_paths(c, {prompts.begin() + c.parameters().integer("traced") / 2, end});
+      if (examines_edges(c.parameters()))
+        c.save("edges", score_edges(edges_, {prompts.begin(), middle}, c.parameters()));
+    } else {
+      examine_paths(c, {middle, end});
+      if (examines_edges(c.parameters())) examine_circuits(c, {middle, end});
+    }
   }
 
   void finish(Summary& summary) override {
@@ -189,7 +207,7 @@ class IndirectObjectIdentification final : public Experiment {
     const bool examined = examines_heads(summary);
     std::string heads = "not examined";
     if (examined)
-      heads = "see top_heads, circuit, circuit_paths";
+      heads = "see top_heads, circuit, circuit_paths, edge_circuit";
     else if (!with_single_heads(summary))
       heads = "not examined: a norm follows the sublayers";
     add_findings(table, minimum, heads);
@@ -210,6 +228,8 @@ class IndirectObjectIdentification final : public Experiment {
     return with_single_heads(cases) &&
            accuracy_of(cases) >= cases.parameters().number("minimum_accuracy");
   }
+
+  static bool examines_edges(const Parameters& given) { return !shares_of(given).empty(); }
 
   HeadNumbers numbers_of(const Prompt& prompt, Dataset& receipts) {
     const Target a = Target::token(prompt.a_id);
@@ -275,6 +295,12 @@ class IndirectObjectIdentification final : public Experiment {
     c.save("paths", std::move(result));
   }
 
+  /// Runs the circuits of the edges that the choosing prompts of all cases ranked first.
+  void examine_circuits(Case& c, const std::vector<Prompt>& prompts) {
+    if (!circuits_.defined()) circuits_ = chosen_circuits(c.earlier());
+    c.save("edge_circuits", run_edge_circuits(edges_, prompts, circuits_, c.parameters()));
+  }
+
   static void sum_up_heads(Summary& summary) {
     const statistics::Resampling resampling{.seed = summary.seed()};
     const Selection selection = choose_heads(summary, summary.parameters().integer("top_k"));
@@ -284,13 +310,17 @@ class IndirectObjectIdentification final : public Experiment {
     summary.save("top_heads", chosen_heads(selection, heads, paths ? &*paths : nullptr));
     summary.save("circuit", heads);
     if (paths) summary.save("circuit_paths", *paths);
+    if (examines_edges(summary.parameters()))
+      summary.save("edge_circuit", edge_circuit_of(summary));
   }
 
   Uses<LayerAttribution> attribution_{this, "layer_attribution"};
   Uses<ActivationPatching> patching_{this, "activation_patching"};
   Uses<PathPatching> paths_{this, "path_patching"};
   Uses<Attention> attention_{this, "attention"};
+  Uses<EdgeAttribution> edges_{this, "edge_attribution"};
   std::optional<Form> form_;
+  at::Tensor circuits_;  ///< of all cases, from the second pass
 };
 
 }  // namespace indirect_object_identification

@@ -1,8 +1,11 @@
 #include "checkpoints.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <lensbench/error.hpp>
 #include <regex>
+#include <system_error>
+#include <utility>
 
 #include "common/tokenizers.hpp"
 
@@ -54,6 +57,27 @@ std::string text_of(double value) {
   return text;
 }
 
+/// Earlier moments in the folder of a model: the folders of its `checkpoints` that have a step in
+/// their names, by step.
+std::vector<std::string> moments_of(const Model& model) {
+  const std::filesystem::path folder = model.directory() / "checkpoints";
+  std::vector<std::pair<std::int64_t, std::string>> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+    if (const auto step = step_in(entry.path().filename().string()); step && entry.is_directory())
+      found.emplace_back(*step, entry.path().string());
+  std::sort(found.begin(), found.end());
+  if (found.empty())
+    throw UsageError(kName + ("parameter 'checkpoints' is an empty list, and the model has no "
+                              "folders such as '" +
+                              (folder / "step-400").string() +
+                              "'; give at least one earlier moment of the training run"));
+  std::vector<std::string> paths;
+  paths.reserve(found.size());
+  for (auto& [step, path] : found) paths.push_back(std::move(path));
+  return paths;
+}
+
 std::vector<std::int64_t> steps_of(const Parameters& given, const std::vector<Checkpoint>& all) {
   auto steps = given.integers("steps");
   if (steps.empty())
@@ -97,7 +121,8 @@ std::string disagreement(const Model& model, const Model& other) {
 
 std::vector<Checkpoint> open_checkpoints(const Parameters& parameters, const Model& model) {
   std::vector<Checkpoint> all;
-  for (const std::string& path : parameters.list("checkpoints")) {
+  const auto given = parameters.list("checkpoints");
+  for (const std::string& path : given.empty() ? moments_of(model) : given) {
     auto other = Model::open(path, model.options());
     if (const auto problem = disagreement(model, *other); !problem.empty())
       throw InputError(kName + ("checkpoint '" + path + "' is not a moment of the training of '" +
@@ -105,9 +130,6 @@ std::vector<Checkpoint> open_checkpoints(const Parameters& parameters, const Mod
                                 "; give checkpoints of one training run"));
     all.push_back({name_of(path), -1, std::move(other), nullptr});
   }
-  if (all.empty())
-    throw UsageError(kName + std::string("parameter 'checkpoints' is an empty list; give at least "
-                                         "one earlier moment of the training run"));
   // The run owns its model and outlives the experiment.
   all.push_back({name_of(model.directory()), -1,
                  std::shared_ptr<const Model>(std::shared_ptr<const Model>(), &model), nullptr});

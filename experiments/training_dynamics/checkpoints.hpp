@@ -26,9 +26,11 @@ std::optional<std::int64_t> step_in(const std::string& name);
 /// tokenizer. Empty if there is none.
 std::string disagreement(const lensbench::Model& model, const lensbench::Model& other);
 
-/// Opens the checkpoints of an experiment, in order, with the model of the run as the last one.
+/// Opens the checkpoints of an experiment, in order, with the model of the run as the last one; for
+/// an empty list those in the folder `checkpoints` of the model.
 /// \throws InputError for a checkpoint that cannot be opened or does not agree with the model;
-///   UsageError for an empty list, or for steps that do not fit or do not ascend
+///   UsageError for an empty list and a model without such a folder, or for steps that do not fit
+///   or do not ascend
 std::vector<Checkpoint> open_checkpoints(const lensbench::Parameters& parameters,
                                          const lensbench::Model& model);
 

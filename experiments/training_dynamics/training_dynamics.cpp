@@ -37,8 +37,9 @@ Tokens with_target(const Case& c) {
 class TrainingDynamics final : public Experiment {
  public:
   static constexpr ParameterSpec kParameters[] = {
-      {"checkpoints", ParameterType::models, nullptr, "",
-       "earlier moments of the training run of the model, in order"},
+      {"checkpoints", ParameterType::models, "", "",
+       "earlier moments of the training run of the model, in order (default: the folders of steps "
+       "in its folder `checkpoints`)"},
       {"steps", ParameterType::integers, "", "1",
        "steps of the checkpoints and, last, of the model (default: the numbers in the names of "
        "their folders)",
@@ -73,6 +74,7 @@ class TrainingDynamics final : public Experiment {
     result.add("target_id", {"token"}, readings.back().target_id, "1",
                "token that follows; after the last one the target of the case", Holds::token_ids);
     add_readings(result, readings);
+    if (c.parameters().list("checkpoints").empty()) record_checkpoints(result);
     c.save("dynamics", std::move(result));
   }
 
@@ -94,6 +96,13 @@ class TrainingDynamics final : public Experiment {
   }
 
  private:
+  /// Records the checkpoints that no parameter names, with their digests.
+  void record_checkpoints(Dataset& result) const {
+    for (std::size_t i = 0; i + 1 < checkpoints_.size(); ++i)
+      checkpoints_[i].context->record_model(result, "checkpoint_" + std::to_string(i + 1),
+                                            *checkpoints_[i].model);
+  }
+
   /// Reads one checkpoint. Tools are attached to it; their receipts join those of the others.
   Reading read(const Case& c, const Checkpoint& one, const Tokens& tokens, Dataset& result) {
     one.context->begin_case();

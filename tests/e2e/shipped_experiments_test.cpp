@@ -41,7 +41,7 @@ std::vector<LongExperiment> long_experiments() {
            kModel + "/../prompts.txt",
            {"templates=" + shipped + "indirect_object_identification.txt",
             "names=" + shipped + "indirect_object_names.txt", "prompts=100", "traced=4",
-            "minimum_accuracy=0"}},
+            "minimum_accuracy=0", "edge_method=eap", "proportions=0.05,0.2", "random_draws=1"}},
           {"domain_shift",
            shipped + "domain_shift.txt",
            {"tuned=" + steps + "400", "terms=" + shipped + "domain_terms.txt"}}};

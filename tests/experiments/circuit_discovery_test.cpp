@@ -8,7 +8,7 @@
 
 #include <cmath>
 
-#include "circuit_discovery/ranked_edges.hpp"
+#include "common/edge_circuits.hpp"
 #include "experiments/experiment_run.hpp"
 #include "support/planted_attention.hpp"
 #include "support/results.hpp"
@@ -91,10 +91,10 @@ TEST_F(CircuitDiscovery, NeedsTwoPairs) {
 // the mean is that of a, and of (b, b) another one: 3 of 4 samples agree.
 TEST(EdgeStability, IsTheMeanOverlapWithTheBestEdgesOfSamples) {
   const at::Tensor importance = at::tensor({3.0, 0.0, 0.0, 2.0}, at::kDouble).view({2, 2});
-  const auto found = circuit_discovery::stability_of(importance, {0.5, 1.0}, 4000, 1);
+  const auto found = common::stability_of(importance, {0.5, 1.0}, 4000, 1);
   EXPECT_NEAR(found[0], 0.75, 4 * std::sqrt(0.75 * 0.25 / 4000));
   EXPECT_EQ(found[1], 1.0);
-  EXPECT_TRUE(std::isnan(circuit_discovery::stability_of(importance, {0.1}, 100, 1)[0]));
+  EXPECT_TRUE(std::isnan(common::stability_of(importance, {0.1}, 100, 1)[0]));
 }
 
 }  // namespace

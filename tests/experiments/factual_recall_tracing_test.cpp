@@ -216,6 +216,23 @@ TEST_F(EmbeddedRecall, IsAveragedByRole) {
   }
 }
 
+TEST_F(EmbeddedRecall, TestsEveryCellAgainstZeroWithACorrectionForAllOfThem) {
+  for (const std::string corruption : {"noise", "replace"}) {
+    const auto all = traces(corruption);
+    SummaryCheck::Columns cells;
+    for (std::int64_t kind = 0; kind < 3; ++kind)
+      for (std::int64_t role = 0; role < 6; ++role)
+        for (std::int64_t block = 0; block < 6; ++block) {
+          Values facts;
+          for (std::size_t i = 0; i < 3; ++i)
+            facts.push_back(mean_effect(all[i], kind, block, places(role)[i]));
+          cells.push_back(facts);
+        }
+    SummaryCheck(run_->report.summaries.at("recall_" + corruption))
+        .tests_against_zero("indirect_effect", {"kind", "role", "block"}, cells);
+  }
+}
+
 TEST_F(EmbeddedRecall, ComparesBothCorruptionsFromTheSubjectOn) {
   const auto noise = traces("noise"), replaced = traces("replace");
   const std::int64_t first_subject[] = {3, 1, 2};

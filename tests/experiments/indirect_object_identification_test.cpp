@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "experiments/experiment_run.hpp"
@@ -44,7 +45,9 @@ class PlantedNames : public ::testing::Test {
          {"names", folder.write("names.txt", lines(testing::planted_names(8)))},
          {"prompts", "100"},
          {"traced", "8"},
-         {"top_k", "2"}}));
+         {"top_k", "2"},
+         {"edge_method", "exact"},
+         {"proportions", "0.09,1"}}));
   }
   static void TearDownTestSuite() { delete run_; }
 
@@ -134,6 +137,49 @@ TEST_F(PlantedNames, AreListedByHead) {
   EXPECT_NEAR(value_at(top, "z", {0}), 1, 1e-5);
   EXPECT_NEAR(value_at(top, "q", {0}), 0.5, 1e-5);
   EXPECT_NEAR(value_at(top, "v", {1}), 0.5, 1e-5);
+}
+
+TEST_F(PlantedNames, AreCarriedByFourEdges) {
+  // By hand, each edge alone from the prompt with C. The name at the second B reaches L0H0, and
+  // from there the query of L1H0: with C it goes to A and to both B, 4/3 of the gap are lost. As
+  // the key of L1H0 it is not left out, so that the values of A and B are equal, and the output of
+  // L1H0 in the prompt with C has A and B equally: the gap is lost.
+  const std::map<std::string, double> expected = {{"embed L0H0 v", 4 * kLogit / 3},
+                                                  {"L0H0 L1H0 q", 4 * kLogit / 3},
+                                                  {"embed L1H0 k", kLogit},
+                                                  {"L1H0 logits in", kLogit}};
+  const Dataset& edges = table("edge_circuit");
+  std::size_t found = 0;
+  for (std::int64_t edge = 0; edge < edges.dim("edge"); ++edge) {
+    const auto i = static_cast<std::size_t>(edge);
+    const std::string name = edges["source"].strings[i] + " " + edges["target"].strings[i] + " " +
+                             edges["slot"].strings[i];
+    const auto known = expected.find(name);
+    found += known == expected.end() ? 0 : 1;
+    EXPECT_NEAR(value_at(edges, "importance", {edge}), known == expected.end() ? 0 : known->second,
+                1e-4)
+        << name;
+  }
+  EXPECT_EQ(found, 4u);
+}
+
+TEST_F(PlantedNames, AreNamedByTheCircuitOfTheseEdgesInPromptsThatDidNotChooseThem) {
+  // floor(0.09 * 46) = 4 edges, of 46; 4 of 8 prompts choose them.
+  const Dataset& edges = table("edge_circuit");
+  EXPECT_EQ(value_at(edges, "edges_kept", {0}), 4);
+  EXPECT_EQ(std::get<std::int64_t>(edges.attributes.at("choosing_prompts")), 4);
+  EXPECT_EQ(std::get<std::int64_t>(edges.attributes.at("measured_prompts")), 4);
+  for (const std::int64_t ranking : {0, 1})
+    for (const std::int64_t share : {0, 1})
+      EXPECT_NEAR(value_at(edges, "faithfulness", {ranking, share}), 1, 1e-4);
+  for (const std::int64_t draw : {0, 1, 2, 3, 4}) {
+    // Parts of the path give at most half; four random edges of 46 are all of it once in 163,185
+    // draws.
+    EXPECT_LT(std::abs(value_at(edges, "random_faithfulness", {0, draw})), 0.6);
+    EXPECT_NEAR(value_at(edges, "random_faithfulness", {1, draw}), 1, 1e-4);
+  }
+  for (const Receipt& receipt : run_->saved("edge_circuits").front().receipts)
+    EXPECT_TRUE(receipt.passed) << receipt.name;
 }
 
 class EmbeddedNames : public ::testing::Test {
@@ -235,8 +281,10 @@ TEST_F(EmbeddedNames, AreNotRightOftenEnoughToExamineHeads) {
 }
 
 TEST_F(EmbeddedNames, HaveRecoveriesThatAreRatiosOfSums) {
-  const auto found = run({{"minimum_accuracy", "0"}, {"traced", "4"}, {"top_k", "1"}}, 2);
+  const auto found =
+      run({{"minimum_accuracy", "0"}, {"traced", "4"}, {"top_k", "1"}, {"proportions", ""}}, 2);
   ASSERT_EQ(found.report.failures.size(), 0u) << found.report.failures.front().message;
+  EXPECT_FALSE(found.report.summaries.contains("edge_circuit"));
   const Dataset& circuit = found.report.summaries.at("circuit");
   for (const char* input : {"z", "q", "k", "v"}) {
     double effects = 0, gaps = 0;
@@ -254,6 +302,50 @@ TEST_F(EmbeddedNames, HaveRecoveriesThatAreRatiosOfSums) {
   EXPECT_NEAR(value_at(circuit, "direct_mean", {5, 1}), testing::reference::mean(direct), 1e-9);
   EXPECT_NEAR(value_at(circuit, "direct_p", {5, 1}), testing::reference::sign_flip_p(direct), 1e-9);
   EXPECT_EQ(std::get<std::int64_t>(circuit.attributes.at("measured_prompts")), 4);
+}
+
+TEST_F(EmbeddedNames, HaveACircuitOfEdgesWhoseFaithfulnessIsARatioOfMeans) {
+  const auto found = run({{"minimum_accuracy", "0"},
+                          {"traced", "4"},
+                          {"edge_method", "eap"},
+                          {"proportions", "0.05,1"},
+                          {"random_draws", "1"}},
+                         2);
+  ASSERT_EQ(found.report.failures.size(), 0u) << found.report.failures.front().message;
+  double importance = 0, metric = 0, all = 0, none = 0;
+  for (const Dataset& one : found.saved("edges"))
+    for (const std::int64_t prompt : {0, 1}) importance += value_at(one, "importance", {prompt, 7});
+  for (const Dataset& one : found.saved("edge_circuits"))
+    for (const std::int64_t prompt : {0, 1}) {
+      EXPECT_EQ(value_at(one, "measured", {prompt}), prompt + 2);
+      metric += value_at(one, "circuit_metric", {prompt, 1, 0});
+      all += value_at(one, "all_metric", {prompt});
+      none += value_at(one, "none_metric", {prompt});
+    }
+  const Dataset& edges = found.report.summaries.at("edge_circuit");
+  EXPECT_NEAR(value_at(edges, "importance", {7}), importance / 4, 1e-9);
+  EXPECT_NEAR(value_at(edges, "faithfulness", {1, 0}), (metric - none) / (all - none), 1e-9);
+}
+
+TEST_F(EmbeddedNames, HaveTestsThatAreCorrectedForAllHeadsAndAllPaths) {
+  const auto found =
+      run({{"minimum_accuracy", "0"}, {"traced", "4"}, {"top_k", "1"}, {"proportions", ""}}, 2);
+  ASSERT_EQ(found.report.failures.size(), 0u) << found.report.failures.front().message;
+  testing::SummaryCheck::Columns heads(24), paths(24);
+  for (std::int64_t i = 0; i < 24; ++i) {
+    for (const Dataset& one : found.saved("heads"))
+      for (const std::int64_t prompt : {2, 3})  // the half that measures
+        heads[static_cast<std::size_t>(i)].push_back(
+            value_at(one, "z_effect", {prompt, i / 4, i % 4}));
+    for (const Dataset& one : found.saved("paths"))
+      for (const std::int64_t prompt : {0, 1})
+        paths[static_cast<std::size_t>(i)].push_back(
+            value_at(one, "effect", {prompt, 0, i / 4, i % 4}));
+  }
+  testing::SummaryCheck(found.report.summaries.at("circuit"))
+      .tests_against_zero("z_recovery", {"block", "head"}, heads);
+  testing::SummaryCheck(found.report.summaries.at("circuit_paths"))
+      .tests_against_zero("path_recovery", {"receiver", "block", "head"}, paths);
 }
 
 }  // namespace

@@ -56,7 +56,6 @@ TEST_F(PassedOn, ByDefaultIsNothingThatAToolRefuses) {
     if (entry.name == "model_comparison") given["other"] = kModel;
     if (entry.name == "domain_shift")
       given = {{"tuned", kModel}, {"terms", folder_.write("terms.txt", " Lord\n")}};
-    if (entry.name == "training_dynamics") given["checkpoints"] = kModel + "/checkpoints/step-400";
     if (entry.name == "indirect_object_identification")
       given = {{"templates", folder_.write("templates.txt", kTemplate)},
                {"names", folder_.write("names.txt", kNames)}};

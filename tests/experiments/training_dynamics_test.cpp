@@ -243,6 +243,32 @@ TEST_F(EmbeddedTraining, CallsABlockABottleneckByBothRankings) {
   }
 }
 
+TEST(TrainingDynamics, TakesTheMomentsInTheFolderOfTheModelByDefault) {
+  const auto run =
+      run_experiment(kTraining, testing::kModel, {{"a", "In the", {}, {}}}, {{"length", "5"}});
+  ASSERT_EQ(run.report.failures.size(), 0u) << run.report.failures.front().message;
+  const Dataset one = run.saved("dynamics").front();
+  EXPECT_EQ(one["checkpoint"].strings,
+            (std::vector<std::string>{"step-0", "step-100", "step-400", "step-1200", "kjv-gpt2"}));
+  const Values steps = {0, 100, 400, 1200, -1};
+  for (std::int64_t k = 0; k < 5; ++k)
+    EXPECT_EQ(value_at(one, "step", {k}), steps[static_cast<std::size_t>(k)]);
+  // The archive has no other record of checkpoints that no parameter names.
+  EXPECT_EQ(std::get<std::string>(one.attributes.at("checkpoint_4")), "step-1200");
+  EXPECT_EQ(std::get<std::string>(one.attributes.at("checkpoint_4_sha256")).size(), 64u);
+  EXPECT_FALSE(one.attributes.contains("checkpoint_5"));
+}
+
+TEST(TrainingDynamics, NeedsEarlierMoments) {
+  const testing::TempDir folder;
+  testing::induction_model(10, 21, 1).write(folder / "model");
+  const auto run = run_experiment(kTraining, folder / "model", {{"a", "S t1 t2", {}, {}}});
+  ASSERT_FALSE(run.report.failures.empty());
+  EXPECT_THAT(run.report.failures.front().message,
+              AllOf(HasSubstr("the model has no folders such as"), HasSubstr("step-400"),
+                    HasSubstr("give at least one earlier moment")));
+}
+
 std::string training_failure(const Settings& set) {
   const auto run = run_experiment(kTraining, testing::kModel,
                                   {{"a", "And God said", {}, {}}, {"b", "In the", {}, {}}}, set);
