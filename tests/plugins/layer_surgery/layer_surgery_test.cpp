@@ -149,9 +149,10 @@ TEST_F(Surgery, RepeatingABlockRunsItOnItsOwnOutput) {
 
 // The repeated block starts from a stored stream that the model changes where block 1 reads it.
 TEST_F(Surgery, InterventionsOnTheStreamThatEntersABlockActOnce) {
-  Bench changed{with_interventions(bench_.model, {{{.hook = "blocks.1.hook_resid_pre"},
-                                                   AddValue{at::scalar_tensor(0.5), 1.0}}}),
-                kIds};
+  InterventionSite entering;
+  entering.hook = "blocks.1.hook_resid_pre";
+  Bench changed{
+      with_interventions(bench_.model, {{entering, AddValue{at::scalar_tensor(0.5), 1.0}}}), kIds};
   const Dataset dataset = run_with(changed, {{"operation", "repeat"}, {"blocks", "0"}});
   ForwardOptions embedding;
   embedding.stop_at_layer = 0;

@@ -193,8 +193,10 @@ TEST_P(GeneralSweep, RunsOnlyWhatCanDiffer) {
 TEST_P(GeneralSweep, InterventionsOnTheStreamThatEntersABlockActOnceInEachCell) {
   for (const std::int64_t block : {0, 1}) {
     const std::string name = "blocks." + std::to_string(block);
-    const std::shared_ptr<const Model> changed = with_interventions(
-        model_, {{{.hook = name + ".hook_resid_pre"}, AddValue{at::tensor(0.5), 1.0}}});
+    InterventionSite entering;
+    entering.hook = name + ".hook_resid_pre";
+    const std::shared_ptr<const Model> changed =
+        with_interventions(model_, {{entering, AddValue{at::tensor(0.5), 1.0}}});
     const at::Tensor rows = clean(block, "hook_mlp_out");
     const SweepCell cell{{{"mlp_out", block, {2}, {}, rows.narrow(0, 2, 1)}}};
     const SweepResult result = sweep_cells(*changed, corrupted_, {cell}, two);
