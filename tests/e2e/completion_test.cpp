@@ -87,6 +87,33 @@ TEST(BashCompletion, OffersTheWordsOfAParameter) {
               ElementsAre("drop", "white"));
 }
 
+TEST(BashCompletion, OffersTheWordsOfATokenAndOfEachItemOfAList) {
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "target", "=", ""}),
+              ElementsAre("next", "model"));
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "points", "=", "resid_m"}),
+              ElementsAre("resid_mid"));
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "points", "=", "mlp_out,at"}),
+              ElementsAre("mlp_out,attn_out"));
+}
+
+TEST(BashCompletion, OffersPathsForParametersThatNameThem) {
+  const TempDir folder;
+  folder.write("one.txt", "");
+  std::filesystem::create_directory(folder / "sub");
+  const std::string start = folder / "";
+  const auto offers_of = [](const std::vector<std::string>& entry, const std::string& parameter,
+                            const std::string& value) {
+    std::vector<std::string> words = entry;
+    words.insert(words.end(), {"--set", parameter, "=", value});
+    return bash_offers(words);
+  };
+  EXPECT_THAT(offers_of({"tool", "layer_surgery"}, "text", start),
+              ::testing::UnorderedElementsAre(start + "one.txt", start + "sub"));
+  EXPECT_THAT(offers_of({"tool", "layer_surgery"}, "donor", start), ElementsAre(start + "sub"));
+  EXPECT_THAT(offers_of({"run", "training_dynamics"}, "checkpoints", "first," + start),
+              ElementsAre("first," + start + "sub"));
+}
+
 TEST(BashCompletion, OffersFilesOfTheKind) {
   const TempDir folder;
   folder.write("one.h5", "");
@@ -147,6 +174,13 @@ TEST(ZshCompletion, OffersCommandsNamesValuesAndParameters) {
   EXPECT_THAT(zsh_shows({"lensbench tool activations --set store="}),
               AllOf(HasSubstr("float32"), HasSubstr("float16")));
   EXPECT_THAT(zsh_shows({"lensbench tool logit_lens --set norm=f"}), HasSubstr("norm=false"));
+  EXPECT_THAT(zsh_shows({"lensbench tool logit_lens --set target=m"}), HasSubstr("target=model"));
+  EXPECT_THAT(zsh_shows({"lensbench tool logit_lens --set points=mlp_out,resid_m"}),
+              HasSubstr("points=mlp_out,resid_mid"));
+  const TempDir folder;
+  folder.write("only.txt", "");
+  EXPECT_THAT(zsh_shows({"lensbench tool layer_surgery --set text=" + (folder / "on").string()}),
+              HasSubstr("only.txt"));
 }
 
 TEST(ManualPage, RendersWithoutWarnings) {

@@ -13,8 +13,9 @@ namespace {
 constexpr const char* kZshBefore = R"(#compdef lensbench
 # Completion of lensbench for zsh, as `lensbench completion zsh` prints it.
 
-# Tools and experiments, one per line: kind, name, parameters (`name` or `name:word|word`). Read
-# once for each set of folders.
+# Tools and experiments, one per line: kind, name, parameters: `name`, `name:word|word`, `name:@file`
+# or `name:@directory`; after a comma, as in `name:,word|word`, they are items of a list. Read once
+# for each set of folders.
 _lensbench_known() {
   local -a where
   local i
@@ -39,10 +40,10 @@ _lensbench_names() {
   _wanted names expl "${1:-name}" compadd -a names
 }
 
-# Parameters of the tool or experiment on the command line, or after `name=` their words.
+# Parameters of the tool or experiment on the command line, or after `name=` their words or paths.
 _lensbench_settings() {
   local -a parameters values
-  local line word
+  local line word offers
   _lensbench_known
   for line in $_lensbench_lines; do
     word=${${(s: :)line}[2]}
@@ -51,7 +52,14 @@ _lensbench_settings() {
   if [[ $PREFIX == *=* ]]; then
     word=${PREFIX%%=*}
     compset -P 1 '*='
-    values=(${(s:|:)${${(M)parameters:#$word:*}[1]#*:}})
+    offers=${${(M)parameters:#$word:*}[1]#*:}
+    [[ $offers == ,* ]] && compset -P '*,'
+    offers=${offers#,}
+    case $offers in
+      @file) _files; return ;;
+      @directory) _files -/; return ;;
+    esac
+    values=(${(s:|:)offers})
     (( $#values )) || { _message value; return }
     _wanted values expl value compadd -a values
     return
