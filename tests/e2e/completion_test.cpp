@@ -1,6 +1,7 @@
 #include <sstream>
 
 #include "support/command.hpp"
+#include "support/embedded_model.hpp"
 #include "support/folders.hpp"
 
 // Completion as the shells do it, and the manual page as man shows it. A shell that is not there is
@@ -114,6 +115,13 @@ TEST(BashCompletion, OffersPathsForParametersThatNameThem) {
               ElementsAre("first," + start + "sub"));
 }
 
+TEST(BashCompletion, OffersTheHookPointsOfTheModelOnTheLine) {
+  EXPECT_THAT(bash_offers({"tool", "activations", "--model", testing::kModel, "--set", "hooks", "=",
+                           "hook_embed,blocks.5.mlp.hook_p"}),
+              ElementsAre("hook_embed,blocks.5.mlp.hook_pre", "hook_embed,blocks.5.mlp.hook_post"));
+  EXPECT_THAT(bash_offers({"tool", "activations", "--set", "hooks", "=", "blo"}), ElementsAre());
+}
+
 TEST(BashCompletion, OffersFilesOfTheKind) {
   const TempDir folder;
   folder.write("one.h5", "");
@@ -177,6 +185,9 @@ TEST(ZshCompletion, OffersCommandsNamesValuesAndParameters) {
   EXPECT_THAT(zsh_shows({"lensbench tool logit_lens --set target=m"}), HasSubstr("target=model"));
   EXPECT_THAT(zsh_shows({"lensbench tool logit_lens --set points=mlp_out,resid_m"}),
               HasSubstr("points=mlp_out,resid_mid"));
+  EXPECT_THAT(zsh_shows({"lensbench tool activations --model " + testing::kModel +
+                         " --set hooks=blocks.5.mlp.hook_po"}),
+              HasSubstr("hooks=blocks.5.mlp.hook_post"));
   const TempDir folder;
   folder.write("only.txt", "");
   EXPECT_THAT(zsh_shows({"lensbench tool layer_surgery --set text=" + (folder / "on").string()}),

@@ -93,6 +93,8 @@ std::string offers_for(const ParameterInfo& parameter) {
     case ParameterType::model:
     case ParameterType::models:
       return "@directory";
+    case ParameterType::hooks:
+      return "@hooks";
     default:
       return "";
   }

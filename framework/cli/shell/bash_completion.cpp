@@ -14,8 +14,8 @@ constexpr const char* kBashBefore =
 // COMP_WORDS breaks words at `=`: `--set top_k=5` is four words, and an offer after a `=` is
 // only the value.
 constexpr const char* kBashAfter = R"(
-# Tools and experiments, one per line: kind, name, parameters: `name`, `name:word|word`, `name:@file`
-# or `name:@directory`; after a comma, as in `name:,word|word`, they are items of a list. Read once
+# Tools and experiments, one per line: kind, name, parameters: `name`, `name:word|word`, `name:@file`,
+# `name:@directory` or `name:@hooks`; after a comma, as in `name:,word|word`, they are items of a list. Read once
 # for each set of folders.
 _lensbench_known() {
   local program=${COMP_WORDS[0]/#\~/$HOME} folders="${LENSBENCH_PLUGIN_PATH-}" word i
@@ -66,6 +66,26 @@ _lensbench_settings() {
   [[ $current == *=* ]] || compopt -o nospace 2>/dev/null
 }
 
+# Hook points of the model on the line. Read once for each model.
+_lensbench_hooks() {
+  local program=${COMP_WORDS[0]/#\~/$HOME} model= name i
+  for ((i = 1; i + 1 < ${#COMP_WORDS[@]}; ++i)); do
+    [[ ${COMP_WORDS[i]} == --model ]] || continue
+    model=${COMP_WORDS[i + 1]}
+    [[ $model == = ]] && model=${COMP_WORDS[i + 2]-}
+  done
+  model=${model/#\~/$HOME}
+  REPLY=
+  [[ -n $model ]] || return
+  if [[ ${_lensbench_hooks_of-} != "$model" ]]; then
+    _lensbench_hooks_of=$model _lensbench_hook_names=
+    while read -r name _; do
+      _lensbench_hook_names+="$name "
+    done < <("$program" list hooks --model "$model" 2>/dev/null </dev/null)
+  fi
+  REPLY=$_lensbench_hook_names
+}
+
 # Offers paths. $1: directory, file or archive; $2: their beginning; $3: the items of a list before
 _lensbench_paths() {
   local IFS=$'\n'
@@ -92,10 +112,10 @@ _lensbench_offer() {
       if [[ $words == ,* ]]; then
         before=${current%"${current##*,}"} words=${words#,} current=${current##*,}
       fi
-      if [[ $words == @* ]]; then
-        _lensbench_paths "${words#@}" "$current" "$before"
-        return
-      fi ;;
+      case $words in
+        @hooks) _lensbench_hooks; words=$REPLY ;;
+        @*) _lensbench_paths "${words#@}" "$current" "$before"; return ;;
+      esac ;;
     directory | file | archive)
       _lensbench_paths "$kind" "$current"
       return ;;

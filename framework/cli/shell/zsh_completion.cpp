@@ -13,8 +13,8 @@ namespace {
 constexpr const char* kZshBefore = R"(#compdef lensbench
 # Completion of lensbench for zsh, as `lensbench completion zsh` prints it.
 
-# Tools and experiments, one per line: kind, name, parameters: `name`, `name:word|word`, `name:@file`
-# or `name:@directory`; after a comma, as in `name:,word|word`, they are items of a list. Read once
+# Tools and experiments, one per line: kind, name, parameters: `name`, `name:word|word`, `name:@file`,
+# `name:@directory` or `name:@hooks`; after a comma, as in `name:,word|word`, they are items of a list. Read once
 # for each set of folders.
 _lensbench_known() {
   local -a where
@@ -40,6 +40,24 @@ _lensbench_names() {
   _wanted names expl "${1:-name}" compadd -a names
 }
 
+# Hook points of the model on the command line. Read once for each model.
+_lensbench_hooks() {
+  local i model
+  for ((i = 2; i <= $#_lensbench_line; ++i)); do
+    case $_lensbench_line[i] in
+      --model) model=${(Q)~_lensbench_line[i+1]} ;;
+      --model=*) model=${(Q)~_lensbench_line[i]#--model=} ;;
+    esac
+  done
+  [[ -n $model ]] || return
+  if [[ ${_lensbench_hooks_of-} != $model ]]; then
+    typeset -g _lensbench_hooks_of=$model
+    typeset -ga _lensbench_hook_names
+    local program=${(Q)~_lensbench_line[1]}
+    _lensbench_hook_names=(${${(f)"$($program list hooks --model $model 2>/dev/null)"}%% *})
+  fi
+}
+
 # Parameters of the tool or experiment on the command line, or after `name=` their words or paths.
 _lensbench_settings() {
   local -a parameters values
@@ -58,8 +76,9 @@ _lensbench_settings() {
     case $offers in
       @file) _files; return ;;
       @directory) _files -/; return ;;
+      @hooks) _lensbench_hooks && values=($_lensbench_hook_names) ;;
+      *) values=(${(s:|:)offers}) ;;
     esac
-    values=(${(s:|:)offers})
     (( $#values )) || { _message value; return }
     _wanted values expl value compadd -a values
     return
