@@ -54,7 +54,8 @@ _lensbench_hooks() {
     typeset -g _lensbench_hooks_of=$model
     typeset -ga _lensbench_hook_names
     local program=${(Q)~_lensbench_line[1]}
-    _lensbench_hook_names=(${${(f)"$($program list hooks --model $model 2>/dev/null)"}%% *})
+    _lensbench_hook_names=("${(@f)$($program list hooks --model $model 2>/dev/null)}")
+    _lensbench_hook_names=(${_lensbench_hook_names%% *})
   fi
 }
 
