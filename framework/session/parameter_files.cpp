@@ -37,10 +37,15 @@ bool is_generated(const std::string& text) {
   return text.starts_with("generated:") && !fs::exists(text);
 }
 
+/// Beginning of the messages about the value of a parameter.
+std::string subject_of_value(const Parameters& parameters, const ParameterInfo& parameter) {
+  return parameters.subject() + ": parameter '" + parameter.name + "': ";
+}
+
 /// All files of another model, with the parameter in their role, so that they are not mistaken for
 /// those of the main model.
-void add_model(std::vector<FileRecord>& records, const std::string& role, const std::string& model,
-               const FileDigest& digest) {
+void add_files_of_model(std::vector<FileRecord>& records, const std::string& role,
+                        const std::string& model, const FileDigest& digest) {
   const Checkpoint checkpoint(resolve_model_directory(model));
   for (const auto& file : checkpoint.files())
     records.push_back(file_record(role + " " + file.role, file.path, digest));
@@ -49,13 +54,22 @@ void add_model(std::vector<FileRecord>& records, const std::string& role, const 
       records.push_back(file_record(role + " tokenizer", path, digest));
 }
 
+/// A model that cannot be opened is named with the parameter: a request may name several models.
+void add_model(std::vector<FileRecord>& records, const std::string& subject,
+               const std::string& role, const std::string& model, const FileDigest& digest) {
+  try {
+    add_files_of_model(records, role, model, digest);
+  } catch (const InputError& error) {
+    throw InputError(subject + error.what());
+  }
+}
+
 /// The file of a parameter, or the files of a folder if the parameter declares their names.
 void add_file(std::vector<FileRecord>& records, const Parameters& parameters,
               const ParameterInfo& parameter, const FileDigest& digest) {
   if (is_generated(parameters.text(parameter.name))) return;
   const FileReference reference = reference_of(parameters.text(parameter.name));
-  const std::string subject =
-      parameters.subject() + ": parameter '" + parameter.name + "': '" + reference.path + "' ";
+  const std::string subject = subject_of_value(parameters, parameter) + "'" + reference.path + "' ";
   std::error_code error;
   if (!fs::exists(reference.path, error))
     throw InputError(subject + "does not exist; give the path of a file");
@@ -121,13 +135,14 @@ std::vector<FileRecord> parameter_file_records(const Parameters& parameters,
   std::vector<FileRecord> records;
   for (const auto& parameter : parameters.declared()) {
     if (parameters.values().at(parameter.name).empty()) continue;
+    const std::string subject = subject_of_value(parameters, parameter);
     if (parameter.type == ParameterType::model)
-      add_model(records, parameter.name, parameters.text(parameter.name), digest);
+      add_model(records, subject, parameter.name, parameters.text(parameter.name), digest);
     if (parameter.type == ParameterType::models) {
       std::size_t index = 0;
       // Models of a list are numbered, since two may have files of the same names.
       for (const auto& model : parameters.list(parameter.name))
-        add_model(records, parameter.name + " " + std::to_string(++index), model, digest);
+        add_model(records, subject, parameter.name + " " + std::to_string(++index), model, digest);
     }
     if (parameter.type == ParameterType::file) add_file(records, parameters, parameter, digest);
   }

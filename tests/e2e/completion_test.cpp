@@ -1,6 +1,7 @@
 #include <sstream>
 
 #include "support/command.hpp"
+#include "support/embedded_model.hpp"
 #include "support/folders.hpp"
 
 // Completion as the shells do it, and the manual page as man shows it. A shell that is not there is
@@ -87,6 +88,40 @@ TEST(BashCompletion, OffersTheWordsOfAParameter) {
               ElementsAre("drop", "white"));
 }
 
+TEST(BashCompletion, OffersTheWordsOfATokenAndOfEachItemOfAList) {
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "target", "=", ""}),
+              ElementsAre("next", "model"));
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "points", "=", "resid_m"}),
+              ElementsAre("resid_mid"));
+  EXPECT_THAT(bash_offers({"tool", "logit_lens", "--set", "points", "=", "mlp_out,at"}),
+              ElementsAre("mlp_out,attn_out"));
+}
+
+TEST(BashCompletion, OffersPathsForParametersThatNameThem) {
+  const TempDir folder;
+  folder.write("one.txt", "");
+  std::filesystem::create_directory(folder / "sub");
+  const std::string start = folder / "";
+  const auto offers_of = [](const std::vector<std::string>& entry, const std::string& parameter,
+                            const std::string& value) {
+    std::vector<std::string> words = entry;
+    words.insert(words.end(), {"--set", parameter, "=", value});
+    return bash_offers(words);
+  };
+  EXPECT_THAT(offers_of({"tool", "layer_surgery"}, "text", start),
+              ::testing::UnorderedElementsAre(start + "one.txt", start + "sub"));
+  EXPECT_THAT(offers_of({"tool", "layer_surgery"}, "donor", start), ElementsAre(start + "sub"));
+  EXPECT_THAT(offers_of({"run", "training_dynamics"}, "checkpoints", "first," + start),
+              ElementsAre("first," + start + "sub"));
+}
+
+TEST(BashCompletion, OffersTheHookPointsOfTheModelOnTheLine) {
+  EXPECT_THAT(bash_offers({"tool", "activations", "--model", testing::kModel, "--set", "hooks", "=",
+                           "hook_embed,blocks.5.mlp.hook_p"}),
+              ElementsAre("hook_embed,blocks.5.mlp.hook_pre", "hook_embed,blocks.5.mlp.hook_post"));
+  EXPECT_THAT(bash_offers({"tool", "activations", "--set", "hooks", "=", "blo"}), ElementsAre());
+}
+
 TEST(BashCompletion, OffersFilesOfTheKind) {
   const TempDir folder;
   folder.write("one.h5", "");
@@ -147,6 +182,16 @@ TEST(ZshCompletion, OffersCommandsNamesValuesAndParameters) {
   EXPECT_THAT(zsh_shows({"lensbench tool activations --set store="}),
               AllOf(HasSubstr("float32"), HasSubstr("float16")));
   EXPECT_THAT(zsh_shows({"lensbench tool logit_lens --set norm=f"}), HasSubstr("norm=false"));
+  EXPECT_THAT(zsh_shows({"lensbench tool logit_lens --set target=m"}), HasSubstr("target=model"));
+  EXPECT_THAT(zsh_shows({"lensbench tool logit_lens --set points=mlp_out,resid_m"}),
+              HasSubstr("points=mlp_out,resid_mid"));
+  EXPECT_THAT(zsh_shows({"lensbench tool activations --model " + testing::kModel +
+                         " --set hooks=blocks.5.mlp.hook_po"}),
+              HasSubstr("hooks=blocks.5.mlp.hook_post"));
+  const TempDir folder;
+  folder.write("only.txt", "");
+  EXPECT_THAT(zsh_shows({"lensbench tool layer_surgery --set text=" + (folder / "on").string()}),
+              HasSubstr("only.txt"));
 }
 
 TEST(ManualPage, RendersWithoutWarnings) {

@@ -11,7 +11,9 @@
 
 // Rows of single cases out of joined results, so that `show --case` reads the part that it draws
 // and not the whole variable. The variable `case` gives the case of each row along the token axis;
-// a dimension `<name>_case<i>` belongs to case i alone (`CaseJoin`).
+// a dimension `<name>_case<i>` belongs to case i alone, and so does a variable of texts of this
+// name
+// (`CaseJoin`).
 
 namespace lensbench {
 namespace {
@@ -38,10 +40,18 @@ std::optional<std::int64_t> own_case(const std::string& name) {
   return std::stoll(digits);
 }
 
-std::optional<std::int64_t> own_case(const Variable& variable) {
-  for (const auto& dim : variable.dims)
+/// Texts of one case have its number in their name alone: they do not get an axis of cases.
+bool is_text_of_a_case(const StoredVariable& variable) {
+  const auto& dims = variable.facts.dims;
+  return !variable.rows && !variable.facts.coordinate &&
+         std::none_of(dims.begin(), dims.end(),
+                      [](const auto& dim) { return is_token_axis(dim) || is_case_axis(dim); });
+}
+
+std::optional<std::int64_t> own_case(const StoredVariable& variable) {
+  for (const auto& dim : variable.facts.dims)
     if (const auto number = own_case(dim)) return number;
-  return std::nullopt;
+  return is_text_of_a_case(variable) ? own_case(variable.facts.name) : std::nullopt;
 }
 
 /// Runs of consecutive rows whose number is wanted. Each of them is read in one piece, and the rows
@@ -77,7 +87,7 @@ class Selector {
   Dataset read() const {
     Dataset dataset;
     for (const auto& variable : stored_.variables)
-      if (is_wanted(variable.facts)) dataset.add(values_of(variable));
+      if (is_wanted(variable)) dataset.add(values_of(variable));
     dataset.attributes = stored_.attributes;
     dataset.receipts = stored_.receipts;
     return dataset;
@@ -85,7 +95,7 @@ class Selector {
 
  private:
   /// Whether a variable belongs to one of the cases or to none in particular.
-  bool is_wanted(const Variable& variable) const {
+  bool is_wanted(const StoredVariable& variable) const {
     const auto number = own_case(variable);
     const auto& cases = selection_.cases;
     return !number || std::find(cases.begin(), cases.end(), *number) != cases.end();

@@ -67,23 +67,45 @@ int carry_out(const Options& options) {
 
 namespace {
 
-// Words that a parameter takes, for completion: those of choices and booleans.
-std::vector<std::string> words_to_complete(const ParameterInfo& parameter) {
-  if (parameter.type == ParameterType::boolean) return {"true", "false"};
-  if (parameter.type != ParameterType::choice) return {};
+/// Words that a parameter takes, as `word|word`.
+std::string words_to_complete(const ParameterInfo& parameter) {
   auto words = parameter.words();
   // Words with blanks, quotes or wildcards would break the format of one line per entry, or be
   // expanded by the shell.
   std::erase_if(words, [](const std::string& word) {
-    return word.empty() || word.find_first_of(" \t\n:\"'`$\\*?[") != std::string::npos;
+    return word.empty() || word.find_first_of(" \t\n:,@\"'`$\\*?[") != std::string::npos;
   });
-  return words;
+  return join(words, "|");
 }
 
-/// Parameter as the completion scripts read it: `name`, or `name:word|word`.
+/// What the completion scripts offer for an item of a value: words, or the kind of paths.
+std::string offers_for(const ParameterInfo& parameter) {
+  switch (parameter.type) {
+    case ParameterType::boolean:
+      return "true|false";
+    case ParameterType::choice:
+    case ParameterType::choices:
+    case ParameterType::token:
+    case ParameterType::tokens:
+      return words_to_complete(parameter);
+    case ParameterType::file:
+      return "@file";
+    case ParameterType::model:
+    case ParameterType::models:
+      return "@directory";
+    case ParameterType::hooks:
+      return "@hooks";
+    default:
+      return "";
+  }
+}
+
+/// Parameter as the completion scripts read it: `name`, or `name:word|word`, or `name:@file`; a
+/// list has a comma before its words, `name:,word|word`.
 std::string completion_field(const ParameterInfo& parameter) {
-  const auto words = words_to_complete(parameter);
-  return words.empty() ? parameter.name : parameter.name + ":" + join(words, "|");
+  const std::string offers = offers_for(parameter);
+  if (offers.empty()) return parameter.name;
+  return parameter.name + (is_list(parameter.type) ? ":," : ":") + offers;
 }
 
 }  // namespace

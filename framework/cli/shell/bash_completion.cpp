@@ -14,7 +14,9 @@ constexpr const char* kBashBefore =
 // COMP_WORDS breaks words at `=`: `--set top_k=5` is four words, and an offer after a `=` is
 // only the value.
 constexpr const char* kBashAfter = R"(
-# Tools and experiments, one per line: kind, name, parameters (`name` or `name:word|word`). Read once for each set of folders.
+# Tools and experiments, one per line: kind, name, parameters: `name`, `name:word|word`, `name:@file`,
+# `name:@directory` or `name:@hooks`; after a comma, as in `name:,word|word`, they are items of a list. Read once
+# for each set of folders.
 _lensbench_known() {
   local program=${COMP_WORDS[0]/#\~/$HOME} folders="${LENSBENCH_PLUGIN_PATH-}" word i
   local -a where=()
@@ -48,8 +50,7 @@ _lensbench_names() {
   done <<<"$_lensbench_lines"
 }
 
-# From the parameters in REPLY (`name` or `name:word|word`) what follows: names, or after
-# `name=` the words of that parameter.
+# From the parameters in REPLY what follows: names, or after `name=` the offers of that parameter.
 _lensbench_settings() {
   local current=$1 parameter words=
   local -a parameters
@@ -65,10 +66,40 @@ _lensbench_settings() {
   [[ $current == *=* ]] || compopt -o nospace 2>/dev/null
 }
 
+# Hook points of the model on the line. Read once for each model.
+_lensbench_hooks() {
+  local program=${COMP_WORDS[0]/#\~/$HOME} model= name i
+  for ((i = 1; i + 1 < ${#COMP_WORDS[@]}; ++i)); do
+    [[ ${COMP_WORDS[i]} == --model ]] || continue
+    model=${COMP_WORDS[i + 1]}
+    [[ $model == = ]] && model=${COMP_WORDS[i + 2]-}
+  done
+  model=${model/#\~/$HOME}
+  REPLY=
+  [[ -n $model ]] || return
+  if [[ ${_lensbench_hooks_of-} != "$model" ]]; then
+    _lensbench_hooks_of=$model _lensbench_hook_names=
+    while read -r name _; do
+      _lensbench_hook_names+="$name "
+    done < <("$program" list hooks --model "$model" 2>/dev/null </dev/null)
+  fi
+  REPLY=$_lensbench_hook_names
+}
+
+# Offers paths. $1: directory, file or archive; $2: their beginning; $3: the items of a list before
+_lensbench_paths() {
+  local IFS=$'\n'
+  # With items before it, the offer is not the name of a file that bash could mark or quote.
+  [[ -n ${3-} ]] || compopt -o filenames 2>/dev/null
+  COMPREPLY=($(compgen -d -P "${3-}" -- "$2"))
+  [[ $1 == file ]] && COMPREPLY=($(compgen -f -P "${3-}" -- "$2"))
+  [[ $1 == archive ]] && COMPREPLY+=($(compgen -f -X '!*.h5' -- "$2"))
+}
+
 # Offers completions of the current word. $1: kind of the value; $2: the word; $3: the command;
 # $4: its first operand
 _lensbench_offer() {
-  local kind=$1 current=$2 words IFS=$' \t\n'
+  local kind=$1 current=$2 words before= IFS=$' \t\n'
   case $kind in
     words:*) words=${kind#words:} ;;
     tool | experiment) _lensbench_names "$kind"; words=$REPLY ;;
@@ -77,17 +108,20 @@ _lensbench_offer() {
       [[ -n $4 ]] || return
       [[ $3 == run ]] && _lensbench_names experiment "$4" || _lensbench_names tool "$4"
       _lensbench_settings "$current"
-      words=$REPLY current=${current#*=} ;;
+      words=$REPLY current=${current#*=}
+      if [[ $words == ,* ]]; then
+        before=${current%"${current##*,}"} words=${words#,} current=${current##*,}
+      fi
+      case $words in
+        @hooks) _lensbench_hooks; words=$REPLY ;;
+        @*) _lensbench_paths "${words#@}" "$current" "$before"; return ;;
+      esac ;;
     directory | file | archive)
-      compopt -o filenames 2>/dev/null
-      IFS=$'\n'
-      COMPREPLY=($(compgen -d -- "$current"))
-      [[ $kind == file ]] && COMPREPLY=($(compgen -f -- "$current"))
-      [[ $kind == archive ]] && COMPREPLY+=($(compgen -f -X '!*.h5' -- "$current"))
+      _lensbench_paths "$kind" "$current"
       return ;;
     *) return ;;
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  COMPREPLY=($(compgen -W "$words" -P "$before" -- "$current"))
 }
 
 _lensbench() {

@@ -13,8 +13,9 @@ namespace {
 constexpr const char* kZshBefore = R"(#compdef lensbench
 # Completion of lensbench for zsh, as `lensbench completion zsh` prints it.
 
-# Tools and experiments, one per line: kind, name, parameters (`name` or `name:word|word`). Read
-# once for each set of folders.
+# Tools and experiments, one per line: kind, name, parameters: `name`, `name:word|word`, `name:@file`,
+# `name:@directory` or `name:@hooks`; after a comma, as in `name:,word|word`, they are items of a list. Read once
+# for each set of folders.
 _lensbench_known() {
   local -a where
   local i
@@ -39,10 +40,29 @@ _lensbench_names() {
   _wanted names expl "${1:-name}" compadd -a names
 }
 
-# Parameters of the tool or experiment on the command line, or after `name=` their words.
+# Hook points of the model on the command line. Read once for each model.
+_lensbench_hooks() {
+  local i model
+  for ((i = 2; i <= $#_lensbench_line; ++i)); do
+    case $_lensbench_line[i] in
+      --model) model=${(Q)~_lensbench_line[i+1]} ;;
+      --model=*) model=${(Q)~_lensbench_line[i]#--model=} ;;
+    esac
+  done
+  [[ -n $model ]] || return
+  if [[ ${_lensbench_hooks_of-} != $model ]]; then
+    typeset -g _lensbench_hooks_of=$model
+    typeset -ga _lensbench_hook_names
+    local program=${(Q)~_lensbench_line[1]}
+    _lensbench_hook_names=("${(@f)$($program list hooks --model $model 2>/dev/null)}")
+    _lensbench_hook_names=(${_lensbench_hook_names%% *})
+  fi
+}
+
+# Parameters of the tool or experiment on the command line, or after `name=` their words or paths.
 _lensbench_settings() {
   local -a parameters values
-  local line word
+  local line word offers
   _lensbench_known
   for line in $_lensbench_lines; do
     word=${${(s: :)line}[2]}
@@ -51,7 +71,15 @@ _lensbench_settings() {
   if [[ $PREFIX == *=* ]]; then
     word=${PREFIX%%=*}
     compset -P 1 '*='
-    values=(${(s:|:)${${(M)parameters:#$word:*}[1]#*:}})
+    offers=${${(M)parameters:#$word:*}[1]#*:}
+    [[ $offers == ,* ]] && compset -P '*,'
+    offers=${offers#,}
+    case $offers in
+      @file) _files; return ;;
+      @directory) _files -/; return ;;
+      @hooks) _lensbench_hooks && values=($_lensbench_hook_names) ;;
+      *) values=(${(s:|:)offers}) ;;
+    esac
     (( $#values )) || { _message value; return }
     _wanted values expl value compadd -a values
     return

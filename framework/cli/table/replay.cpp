@@ -21,8 +21,8 @@ Command replay_command() {
        .repeats = true},
       {.name = "file",
        .argument = "KEY=PATH",
-       .help = "place of a file that a parameter of the request names; images=FOLDER: of the "
-               "pictures",
+       .help = "place of a file, folder or model that a parameter of the request names; "
+               "images=FOLDER: of the pictures",
        .repeats = true},
       {.name = "out",
        .argument = "FILE",
@@ -40,10 +40,10 @@ Command replay_command() {
           .summary = "repeat a run and compare the results",
           .description =
               R"(Repeats the request that an archive holds and compares the results variable by
-variable. The model is searched at its recorded path, then by the SHA-256 of its files in sibling
-folders of that path and in the local hub cache. A file that a parameter names is searched at its
-recorded path; --file tells where it is now. Pictures are searched at their recorded paths, or with
---file images=FOLDER by their names in a folder. Model files, tokenizer, files of parameters, pictures
+variable. The model, and the models and folders that parameters name, are searched at their recorded
+paths, then by the SHA-256 of their files in sibling folders of that path and in the local hub cache. A
+file that a parameter names is searched at its recorded path; --file tells where it is now. Pictures
+are searched at their recorded paths, or with --file images=FOLDER by their names in a folder. Model files, tokenizer, files of parameters, pictures
 and plug-ins must be the same by SHA-256; any that differ are named and refused.
 
 In the same environment the results must be equal in every bit. In another environment (threads, BLAS

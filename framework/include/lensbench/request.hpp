@@ -55,7 +55,7 @@ class LENSBENCH_API Request {
   std::optional<std::string> field(const std::string& name) const;
   const std::map<std::string, std::string>& fields() const;  ///< all other fields of the case
 
-  /// Pictures of the case, in order. Reserved: empty in this version.
+  /// Pictures of the case, in order; empty for a case of text alone.
   const std::vector<Picture>& pictures() const;
   /// Sequence of the decoder of an encoder-decoder model; nullptr if there is none. Reserved:
   /// nullptr in this version.

@@ -33,7 +33,9 @@ struct KeyValueCache::State {
 
   /// Appends the new keys and values of a block [batch, kv_head, pos, d_head].
   /// \return all keys and values so far [batch, kv_head, length + pos, d_head]
-  Layer extended(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
+  // Hidden, since the class that this one is in is exported with all its members.
+  [[gnu::visibility("hidden")]] Layer extended(std::int64_t layer, const at::Tensor& keys,
+                                               const at::Tensor& values);
 };
 
 }  // namespace lensbench

@@ -169,6 +169,17 @@ class Cutter {
   std::set<std::string> labels_;  ///< coordinates that became labels
 };
 
+/// The view that the tool declared; empty for an unknown one, and for `general`, which a variable
+/// has whose tool did not say more.
+std::string declared_view(const PageVariable& variable) {
+  const auto found = variable.facts().attributes.find("view");
+  if (found == variable.facts().attributes.end()) return "";
+  const auto* name = std::get_if<std::string>(&found->second);
+  const bool known =
+      name != nullptr && *name != "general" && (lensbench::view_of(*name) || *name == kGrades);
+  return known ? *name : "";
+}
+
 bool has_variable(const PageResult& result, const std::string& name) {
   return std::any_of(result.variables.begin(), result.variables.end(),
                      [&](const PageVariable& one) { return one.name == name; });
@@ -202,12 +213,10 @@ std::vector<std::unique_ptr<PageResult>> page_results(const RunSource& source,
 }
 
 std::string view_of(const PageVariable& variable, const PageResult& result) {
-  // `general` is what a variable has whose tool did not say more.
-  const auto found = variable.facts().attributes.find("view");
-  if (found != variable.facts().attributes.end())
-    if (const auto* name = std::get_if<std::string>(&found->second);
-        name != nullptr && *name != "general" && (lensbench::view_of(*name) || *name == kGrades))
-      return *name;
+  const std::string declared = declared_view(variable);
+  // Pictures are of numbers: the table is the view that lists texts.
+  if (!variable.stored->rows) return declared.empty() ? "general" : "table";
+  if (!declared.empty()) return declared;
   if (!interval_of(variable, result).empty()) return "statistics";
   std::vector<std::string> dims = variable.dims;
   std::erase_if(dims, [](const std::string& dim) { return dim == "case" || dim == "case_number"; });

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kMostRowsOfColumns = 50;
 constexpr std::size_t kMostColumns = 8;
+constexpr int kLeastOfTexts = 12;  ///< cells that a column of texts keeps in a narrow terminal
 
 /// The dimension whose labels head the columns of one variable; empty if it has a single column.
 std::string second_dim(const Variable& variable, const std::string& dim) {
@@ -35,6 +36,11 @@ Column column_at(const View& view, const Variable& variable, const Plane& plane,
 std::string add_columns_of(std::vector<Column>& columns, const View& view, const Variable& variable,
                            const std::string& dim, const CaseRange& range,
                            const std::vector<std::size_t>& rows) {
+  if (variable.is_text()) {
+    columns.push_back({name_with_unit(view, variable), Align::left,
+                       text_cells(view, variable, 0, std::ssize(rows)), kLeastOfTexts});
+    return "";
+  }
   const Plane plane = plane_of(view, variable, dim, second_dim(variable, dim), range);
   const std::size_t n = plane.columns.labels.size(), shown = std::min(n, kMostColumns);
   for (std::size_t i = 0; i < shown; ++i)

@@ -9,8 +9,8 @@
 
 namespace lensbench::terminal {
 
-// Views of one variable of numbers, or of several that share a table. They need nothing but the
-// dimensions, so that they draw the results of any tool.
+// Views of one variable of numbers, or of several variables that share a table, which may have
+// texts. They need nothing but the dimensions, so that they draw the results of any tool.
 
 /// Colours of a heat map.
 enum class Palette { by_size, around_zero };

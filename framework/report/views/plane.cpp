@@ -177,4 +177,13 @@ std::vector<std::string> cells_of(const View& view, const Variable& variable,
   return cells;
 }
 
+std::vector<std::string> text_cells(const View& view, const Variable& texts, std::int64_t first,
+                                    std::int64_t n) {
+  std::vector<std::string> cells;
+  cells.reserve(static_cast<std::size_t>(n));
+  for (std::int64_t i = first; i < first + n; ++i)
+    cells.push_back(view.text(texts.strings.at(static_cast<std::size_t>(i))));
+  return cells;
+}
+
 }  // namespace lensbench::terminal

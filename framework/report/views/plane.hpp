@@ -64,4 +64,8 @@ std::string name_with_unit(const View& view, const Variable& variable);
 std::vector<std::string> cells_of(const View& view, const Variable& variable,
                                   const std::vector<double>& values);
 
+/// `n` texts of a variable of texts, from the index `first` on.
+std::vector<std::string> text_cells(const View& view, const Variable& texts, std::int64_t first,
+                                    std::int64_t n);
+
 }  // namespace lensbench::terminal

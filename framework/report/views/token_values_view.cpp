@@ -24,17 +24,25 @@ Column tokens_of(const View& view, const CaseRange& range) {
 
 /// Values of a variable at every token, with its further dimensions at their first index.
 Column values_of(const View& view, const Variable& variable, const CaseRange& range) {
+  if (variable.is_text())
+    return {name_with_unit(view, variable), Align::left,
+            text_cells(view, variable, range.begin, range.size()), 8};
   const bool ids = variable.holds == Holds::token_ids;
   const Plane plane = plane_of(view, variable, "token", "", range);
   return {name_with_unit(view, variable), ids ? Align::left : Align::right,
           cells_of(view, variable, plane.values), ids ? 6 : 0};
 }
 
+/// The further dimensions at their first index, in words; texts have none.
+std::string fixed_of(const View& view, const Variable& variable, const CaseRange& range) {
+  return variable.is_text() ? "" : plane_of(view, variable, "token", "", range).fixed;
+}
+
 /// The fixed indices are equal for all cases, so that one case represents them.
 void explain_values(Lines& lines, const View& view, const std::vector<const Variable*>& variables,
                     const CaseRange& range) {
   for (const auto* variable : variables) {
-    const std::string fixed = plane_of(view, *variable, "token", "", range).fixed;
+    const std::string fixed = fixed_of(view, *variable, range);
     if (variable->long_name.empty() && fixed.empty()) continue;
     std::string text = view.text(variable->name) + ": " + view.text(variable->long_name);
     if (!fixed.empty()) text += cat({variable->long_name.empty() ? "" : "; ", "at ", fixed});

@@ -13,8 +13,10 @@ bool contains_dim(const Variable& variable, std::string_view dim) {
   return std::find(variable.dims.begin(), variable.dims.end(), dim) != variable.dims.end();
 }
 
-/// View by dimensions, for datasets whose variables do not say theirs.
+/// View by dimensions, for datasets whose variables do not say theirs. Texts are drawn only where
+/// their tool asks for it, since long ones would fill the screen.
 Kind kind_by_dims(const Variable& variable) {
+  if (variable.is_text()) return Kind::general;
   const auto axes = axes_of(variable);
   if (axes.size() < 2) return Kind::general;
   if (axes.back().starts_with("key_position")) return Kind::attention;
@@ -38,6 +40,8 @@ Kind possible_kind(Kind kind, const Variable& variable) {
   const auto axes = axes_of(variable);
   if (axes.empty()) return Kind::general;
   const bool of_tokens = contains_dim(variable, "token");
+  // Texts are read one by one, whatever the picture that numbers would have.
+  if (variable.is_text() && kind != Kind::general) return of_tokens ? Kind::tokens : Kind::table;
   switch (kind) {
     case Kind::heatmap:
     case Kind::attention:
@@ -62,9 +66,8 @@ Kind possible_kind(Kind kind, const Variable& variable) {
   }
 }
 
-/// Texts and empty tensors have nothing to draw.
 bool is_empty(const Variable& variable) {
-  return variable.is_text() || variable.tensor.numel() == 0;
+  return variable.is_text() ? variable.strings.empty() : variable.tensor.numel() == 0;
 }
 
 /// The pictures of a dataset in the order of their first variables. Variables of `tokens` and

@@ -99,8 +99,60 @@ TEST(PluginApi, GivesAToolThatOverridesNothingElseItsDefaults) {
   EXPECT_TRUE(tool.usual_hooks(model->spec()).empty());
   EXPECT_NO_THROW(tool.check_parameters({}));
   EXPECT_TRUE(tool.reads_prompts());
+  EXPECT_FALSE(tool.takes_batches());
   EXPECT_FALSE(context.cancelled());
   EXPECT_NO_THROW(context.progress(1, 2));
+}
+
+// A program that calls a tool without a run has nothing to resume, so that the context itself holds
+// the states.
+TEST(PluginApi, KeepsStatesInTheContextWhereNothingRuns) {
+  Context context(random_model(small_gpt2_spec(), 1), 0);
+  EXPECT_FALSE(context.committed("training").has_value());
+  for (const std::int64_t step : {1, 2}) {
+    Dataset state;
+    state.add("step", {}, at::full({}, step, at::kLong), "1", "steps that are done");
+    context.commit("training", state);
+  }
+  const auto state = context.committed("training");
+  ASSERT_TRUE(state.has_value());
+  EXPECT_EQ((*state)["step"].tensor.item<std::int64_t>(), 2);
+  EXPECT_FALSE(context.committed("other").has_value());
+  EXPECT_THROW(context.commit("no key", *state), UsageError);
+}
+
+class PlainExperiment final : public Experiment {
+ public:
+  void run(Case&) override {}
+};
+
+/// Results of no case.
+class EmptySummary final : public Summary {
+ public:
+  const std::vector<std::int64_t>& cases() const override { return cases_; }
+  const CaseInput& input(std::int64_t) const override { throw UsageError("there is not a case"); }
+  Dataset dataset(std::int64_t, const std::string&) const override { return {}; }
+  void save(const std::string& name, Dataset) override { saved.push_back(name); }
+  const Parameters& parameters() const override { return parameters_; }
+  std::uint64_t seed() const override { return 0; }
+  std::vector<std::string> saved;
+
+ private:
+  std::vector<std::int64_t> cases_;
+  Parameters parameters_;
+};
+
+TEST(PluginApi, GivesAnExperimentThatOverridesNothingElseItsDefaults) {
+  PlainExperiment experiment;
+  EmptySummary summary;
+  EXPECT_EQ(experiment.passes({}), 1);
+  EXPECT_FALSE(experiment.partial(summary).has_value());
+  // Without it, statistics of some cases would be lost in silence.
+  EXPECT_THAT(message_of<RunError>([&] { experiment.combine({}, {}); }),
+              HasSubstr("override Experiment::combine"));
+  experiment.finish(summary);
+  EXPECT_TRUE(summary.saved.empty());
+  EXPECT_NO_THROW(experiment.check_parameters({}, *random_model(small_gpt2_spec(), 1)));
 }
 
 struct Interfaces : ::testing::Test {

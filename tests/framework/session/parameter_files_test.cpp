@@ -5,6 +5,7 @@
 
 #include <lensbench/error.hpp>
 
+#include "framework/session/session_fixture.hpp"
 #include "support/embedded_model.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
@@ -77,6 +78,16 @@ TEST_F(ParameterFiles, ThatAreMissingAreNamedWithTheParameter) {
                 parameter_file_records(given({{"lens", "/dev/zero"}}));
               }),
               HasSubstr("is not a regular file"));
+}
+
+TEST_F(ParameterFiles, OfAMissingModelAreNamedWithTheParameter) {
+  const std::string none = folder_ / "none";
+  for (const std::string& value : {none, testing::kModel + "," + none})
+    EXPECT_THAT(message_of<InputError>([&] {
+                  parameter_file_records(given({{"others", value}}));
+                }),
+                AllOf(HasSubstr("tool 'reader': parameter 'others': "),
+                      HasSubstr("none: model directory not found")));
 }
 
 TEST_F(ParameterFiles, OfAListOfModelsAreNumbered) {

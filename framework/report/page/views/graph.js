@@ -14,10 +14,16 @@ const kSteps = 101;
 /** Results with edges: a start, an end and a weight for each. */
 function graphsOf(archive) {
   return archive.results.map((result) => {
-    const find = (pattern, isNode) => result.variables.find((one) => one.view === 'graph' && pattern.test(one.name) && dimsWithoutCase(one).length === 1 && (dimsWithoutCase(one)[0] === 'node') === isNode);
+    const find = (pattern, isNode) => result.variables.find((one) => one.view === 'graph' && one.type !== 'string' && pattern.test(one.name) && dimsWithoutCase(one).length === 1 && (dimsWithoutCase(one)[0] === 'node') === isNode);
     return { result, source: find(/(source|sender|from)$/, false), target: find(/(target|receiver|to)$/, false), weight: find(/(weight|effect|value|score)$/, false),
       layer: find(/(layer|block)$/, true), place: find(/(token|position)$/, true) };
   }).filter((one) => one.source && one.target && one.weight);
+}
+
+/** Variables of the view graph that no graph shows, such as those of a result without the ends of its edges. */
+export function outsideGraphs(archive) {
+  const drawn = new Set(graphsOf(archive).flatMap((one) => [one.source, one.target, one.weight, one.layer, one.place]));
+  return archive.variables((one) => one.view === 'graph' && !drawn.has(one));
 }
 
 class Graph extends FramedView {

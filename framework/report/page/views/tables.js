@@ -5,10 +5,12 @@ import { dimsWithoutCase } from '../base/groups.js';
 import { frame } from '../parts/frame.js';
 import { tableOf } from '../parts/table.js';
 import { putReason } from '../parts/view.js';
+import { outsideGraphs } from './graph.js';
 
 function tablesOf(archive) {
   const groups = new Map();
-  for (const variable of archive.variables((one) => one.view === 'table')) {
+  const undrawn = new Set(outsideGraphs(archive));
+  for (const variable of archive.variables((one) => one.view === 'table' || undrawn.has(one))) {
     const [dim = ''] = dimsWithoutCase(variable);
     const key = `${variable.result.name}|${dim}`;
     if (!groups.has(key)) groups.set(key, { result: variable.result, dim, variables: [] });
@@ -55,7 +57,7 @@ async function fill(box, { archive, caseIndex }, group) {
 export const tables = {
   id: 'tables', title: 'Tables',
   has: ({ archive }) => tablesOf(archive).length > 0,
-  why: () => 'The archive has no variable with view table.',
+  why: () => 'The archive has no variable with view table, and graphs show all that have view graph.',
   async mount(panel, context) {
     const groups = tablesOf(context.archive).map((group) => ({ group, box: add(panel, el('div')).lastChild }));
     const show = () => Promise.all(groups.map(({ group, box }) => fill(box, context, group)));

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "archive/archive_reader.hpp"
+#include "archive/hdf5/case_selection.hpp"
 #include "archive/run/run_writer.hpp"
 #include "core/peak_memory.hpp"
 #include "support/temp_dir.hpp"
@@ -73,6 +74,24 @@ TEST(StreamedArchive, HoldsWhatEveryCaseSavedInOrder) {
   EXPECT_EQ(joined["stream"].tensor.size(0), row);
   EXPECT_EQ(joined["pattern_case119"].dims,
             (std::vector<std::string>{"query_position_case119", "key_position_case119"}));
+}
+
+// Texts have one axis, so that the number of their case is in their name alone.
+TEST(StreamedArchive, ASelectionLeavesOutTheTextsOfOtherCases) {
+  const TempDir folder;
+  RunWriter writer = RunWriter::start(folder / "texts.h5", streaming_plan(2), false);
+  for (std::int64_t i = 0; i < 2; ++i) {
+    Dataset written;
+    written.add("written", "cell", {"of case " + std::to_string(i)}, "what the model wrote");
+    written.add(numbers("shift", {"cell"}, at::full({1}, static_cast<double>(i))));
+    writer.commit(i, {{"steering", written}}, {});
+  }
+  writer.seal({}, {}, {}, nlohmann::json::object(), nlohmann::json::object());
+  const ArchiveReader archive(folder / "texts.h5");
+  const Dataset second = read_selection(archive.stored("steering"), {{1}, true});
+  EXPECT_FALSE(second.contains("written_case0"));
+  EXPECT_EQ(second["written_case1"].strings, std::vector<std::string>{"of case 1"});
+  EXPECT_EQ(second["shift"].tensor.item<double>(), 1);
 }
 
 // Four times the cases, 68 MiB more of results. The bound leaves room for the allocator, which

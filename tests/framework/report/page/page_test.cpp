@@ -135,6 +135,25 @@ TEST_F(Page, HasTheValuesOfTheArchive) {
   }
 }
 
+// Pictures are of numbers, so that any other view would leave texts out of the page.
+TEST(PageOfTexts, ListsThemInATableWhicheverViewTheyDeclare) {
+  const TempDir folder;
+  const RunPlan plan = four_cases();
+  RunWriter writer = RunWriter::start(folder / "texts.h5", plan, false);
+  for (std::int64_t i = 0; i < std::ssize(plan.cases); ++i) {
+    Dataset edges;
+    edges.add("source", "edge", {"node of " + std::to_string(i)}, "begin of the edge");
+    edges.set_attribute("source", "view", "graph");
+    edges.add("remark", "layer", {"usual"}, "without a view");
+    writer.commit(i, {{"edges", edges}}, {});
+  }
+  const PageReader page(page_of(writer.seal({}, {}, {}, {{"threads", 1}}, {{"host", "x"}}).path));
+  const json& source = page.variable("edges", "source");
+  EXPECT_EQ(source["view"], "table");
+  EXPECT_EQ(page.texts(source["parts"][1]["block"])[0], "node of 1");
+  EXPECT_EQ(page.variable("edges", "remark")["view"], "general");
+}
+
 TEST_F(Page, HasTheFactsOfTheArchive) {
   const PageReader page = read();
   const Archive archive(path_);

@@ -162,6 +162,51 @@ TEST(RenderByView, ShowsFortyEdgesOfAGraphAndSaysSo) {
   EXPECT_LE(lines_of(text).size(), 50);
 }
 
+TEST(RenderByView, ListsTheTextsOfATableNextToItsNumbers) {
+  Dataset dataset;
+  dataset.add("written_case0", "cell", {" a king", " a \x1b[2J queen"}, "what the model wrote");
+  dataset.set_attribute("written_case0", "view", "table");
+  dataset.add(viewed(variable("shift", {"case", "cell"}, doubles({1.5, 2}, {1, 2})), View::table));
+  EXPECT_THAT(render_dataset("x", dataset, token_text, {}), HasSubstr(R"(
+written_case0: what the model wrote
+cell  written_case0     shift
+0      a king           1.500
+1      a \x1b[2J queen  2.000
+)"));
+}
+
+TEST(RenderByView, ListsTheEdgesOfAGraphByTheTextsOfTheirEnds) {
+  Dataset dataset;
+  dataset.add("from", "edge", {"L0H1", "L0H2"}, "");
+  dataset.add("to", "edge", {"L1H0", "logits"}, "");
+  dataset.add(viewed(variable("effect", {"edge"}, doubles({.5, .25}, {2})), View::graph));
+  for (const char* name : {"from", "to"}) dataset.set_attribute(name, "view", "graph");
+  const std::string text = render_dataset("x", dataset, token_text, {});
+  EXPECT_THAT(text, HasSubstr("edge  from  to      effect\n"));
+  EXPECT_THAT(text, HasSubstr("1     L0H2  logits"));
+  EXPECT_THAT(text, Not(HasSubstr("Not drawn")));
+}
+
+TEST(RenderByView, PutsTextsOverTokensInTheTableOfTokens) {
+  Dataset dataset;
+  add_token_axis(dataset, {0, 1}, {" In", " the"});
+  dataset.add("role", "token", {"preposition", "article"}, "word class");
+  dataset.set_attribute("role", "view", "tokens");
+  EXPECT_THAT(render_dataset("x", dataset, token_text, {}), HasSubstr(R"(
+role: word class
+at  token  role
+ 0  ·In    preposition
+ 1  ·the   article
+)"));
+}
+
+TEST(RenderByView, NamesTextsWithoutAViewNextToAPicture) {
+  Dataset dataset = small_map(View::heatmap);
+  dataset.add("remark", "line", {"a", "b"}, "a remark");
+  EXPECT_THAT(render_dataset("x", dataset, token_text, {}),
+              HasSubstr("remark (line 2): a remark\n"));
+}
+
 TEST(RenderByView, TakesAboutSixtyLinesForAVariable) {
   for (const View view : {View::heatmap, View::trajectory, View::bars, View::tokens,
                           View::attention, View::patching, View::statistics}) {
