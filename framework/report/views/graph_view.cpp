@@ -40,11 +40,15 @@ Column text_column(const View& view, const std::string& header,
   return column;
 }
 
-/// Columns that name an edge; its number where it has no name.
+/// Columns that name an edge: coordinates, then texts that the tool shows with the graph; its number
+/// where it has neither.
 std::vector<Column> key_columns(const View& view, const std::string& dim,
+                                const std::vector<const Variable*>& texts,
                                 const std::vector<std::size_t>& rows) {
+  std::vector<const Variable*> names = names_along(view.dataset, dim);
+  names.insert(names.end(), texts.begin(), texts.end());
   std::vector<Column> columns;
-  for (const Variable* name : names_along(view.dataset, dim))
+  for (const Variable* name : names)
     columns.push_back(text_column(view, name->name, name->strings, rows));
   if (columns.empty()) columns.push_back(text_column(view, dim, labels_of(view, dim), rows));
   return columns;
@@ -55,30 +59,36 @@ std::vector<Column> key_columns(const View& view, const std::string& dim,
 Lines graph_view(const View& view, const std::string& dim,
                  const std::vector<const Variable*>& variables) {
   const CaseRange none{0, "", 0, 0};
+  std::vector<const Variable*> texts, numbers;
   std::vector<Plane> planes;
   Lines lines;
   for (const Variable* variable : variables) {
-    planes.push_back(plane_of(view, *variable, dim, "", none));
     std::string text = view.text(variable->name);
     if (!variable->long_name.empty()) text += ": " + view.text(variable->long_name);
-    if (!planes.back().fixed.empty()) text += "; at " + planes.back().fixed;
+    if (variable->is_text()) {
+      texts.push_back(variable);
+    } else {
+      numbers.push_back(variable);
+      planes.push_back(plane_of(view, *variable, dim, "", none));
+      if (!planes.back().fixed.empty()) text += "; at " + planes.back().fixed;
+    }
     say(lines, text, view.style);
   }
   std::vector<std::size_t> rows = by_size(planes.front().values);
   const std::size_t all = rows.size();
   rows.resize(std::min(all, kMostEdges));
-  std::vector<Column> columns = key_columns(view, dim, rows);
+  std::vector<Column> columns = key_columns(view, dim, texts, rows);
   const std::size_t keys = columns.size();
-  for (std::size_t i = 0; i < variables.size(); ++i) {
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
     std::vector<double> values;
     for (const std::size_t row : rows) values.push_back(planes[i].at(row, 0));
-    columns.push_back({name_with_unit(view, *variables[i]), Align::right, column_of(values), 0});
+    columns.push_back({name_with_unit(view, *numbers[i]), Align::right, column_of(values), 0});
   }
   append(lines, table(std::move(columns), keys, view.style));
   if (rows.size() < all)
     say(lines,
         cat({"Shown: the ", std::to_string(rows.size()), " of ", std::to_string(all),
-             " with the largest size of ", view.text(variables.front()->name),
+             " with the largest size of ", view.text(numbers.front()->name),
              "; the archive has all."}),
         view.style);
   return lines;

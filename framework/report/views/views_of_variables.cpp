@@ -113,6 +113,8 @@ class Pictures {
       pictures_.push_back({kind, dim, {&variable}});
     else
       same->variables.push_back(&variable);
+    // Texts that came before their graph name its edges.
+    if (same != pictures_.end() && kind == Kind::graph) same->kind = kind;
   }
 
   // Dimension of the table that a variable shares with others; empty for a picture of its own.

@@ -182,8 +182,11 @@ TEST(RenderByView, ListsTheEdgesOfAGraphByTheTextsOfTheirEnds) {
   dataset.add(viewed(variable("effect", {"edge"}, doubles({.5, .25}, {2})), View::graph));
   for (const char* name : {"from", "to"}) dataset.set_attribute(name, "view", "graph");
   const std::string text = render_dataset("x", dataset, token_text, {});
-  EXPECT_THAT(text, HasSubstr("edge  from  to      effect\n"));
-  EXPECT_THAT(text, HasSubstr("1     L0H2  logits"));
+  EXPECT_THAT(text, HasSubstr(R"(
+from  to      effect
+L0H1  L1H0     0.500
+L0H2  logits   0.250
+)"));
   EXPECT_THAT(text, Not(HasSubstr("Not drawn")));
 }
 
