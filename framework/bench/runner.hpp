@@ -124,6 +124,8 @@ class BoundExperiment {
 
  private:
   class Run;
+  /// Beginning of a message about code that runs before the first case.
+  std::string owner() const;
   void check_schema(const Dataset& dataset) const;
 
   std::vector<std::string> tool_names_;

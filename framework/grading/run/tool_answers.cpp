@@ -1,7 +1,5 @@
 #include "grading/run/tool_answers.hpp"
 
-#include <c10/util/Exception.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -15,6 +13,7 @@
 #include "bench/plugin_handles.hpp"
 #include "bench/result_check.hpp"
 #include "bench/run/single_tool.hpp"
+#include "core/foreign_exception.hpp"
 #include "grading/run/graded_settings.hpp"
 
 // One tool on one task, as `lensbench tool` calls it: the same checks of parameters and results.
@@ -32,12 +31,8 @@ std::string failure_of(Work&& work) {
   try {
     work();
     return "";
-  } catch (const c10::Error& error) {
-    return error.what_without_backtrace();
-  } catch (const std::exception& error) {
-    return error.what();
   } catch (...) {
-    return "the tool threw something that is not a std::exception";
+    return text_of_foreign_exception();
   }
 }
 
