@@ -1,3 +1,4 @@
+#include <ATen/TensorOperators.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -104,6 +105,29 @@ TEST_F(LongWork, IsNeverDoneWhenAToolEndsTheProcess) {
                                    HasSubstr("exit()"), HasSubstr("--resume")));
     EXPECT_FALSE(fs::exists(directory_ / (tool + ".h5")));
   }
+}
+
+TEST_F(LongWork, IsNeverDoneWhenAPlugInEndsTheProcessBeforeTheFirstCase) {
+  testing::place(directory_, "before_cases");
+  const std::vector<std::pair<std::string, std::string>> entries = {
+      {"tool", "leaves_at_model"}, {"tool", "leaves_at_parameters"}, {"tool", "leaves_at_hooks"},
+      {"tool", "leaves_at_cost"},  {"run", "leaves_at_passes"},
+  };
+  for (const auto& [kind, name] : entries) {
+    const auto outcome = run(kind, name, "a.h5");
+    EXPECT_EQ(outcome.exit_code, 5) << name;
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr("'" + name + "': code of a plug-in ended the process"),
+                                   HasSubstr("no case ran")));
+    EXPECT_FALSE(fs::exists(directory_ / "a.h5")) << name;
+    EXPECT_FALSE(fs::exists(directory_ / "a.run")) << name;
+  }
+}
+
+TEST_F(LongWork, SaysTheTextThatAPlugInThrowsBeforeTheFirstCase) {
+  testing::place(directory_, "before_cases");
+  const auto outcome = run("tool", "throws_of_parameters", "a.h5");
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_THAT(outcome.err, HasSubstr("its check of the parameters failed: boom"));
 }
 
 TEST_F(LongWork, KeepsWhatAToolPrintsOutOfTheJson) {
