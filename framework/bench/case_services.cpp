@@ -2,6 +2,8 @@
 
 #include <lensbench/error.hpp>
 
+#include "model/weights/weight_versions.hpp"
+
 namespace lensbench {
 
 /// The sink notes the case, so that a message after a crash can name it.
@@ -49,10 +51,21 @@ void CaseServices::begin(const std::string& tool) {
   called_ = true;
   meter_.begin(tool);
   if (index_ >= 0) sink_.note(index_, tool);
+  const std::lock_guard lock(mutex_);
+  running_.push_back(tool);
 }
 
+/// A tool that changed the weights is known only right after its call.
 void CaseServices::end() noexcept {
   meter_.end();
+  const std::lock_guard lock(mutex_);
+  if (writer_.empty() && !changed_parts_of(context_.model()).empty()) writer_ = running_.back();
+  running_.pop_back();
+}
+
+std::string CaseServices::writer(const std::string& otherwise) const {
+  const std::lock_guard lock(mutex_);
+  return writer_.empty() ? otherwise : "tool '" + writer_ + "'";
 }
 
 }  // namespace lensbench

@@ -3,8 +3,10 @@
 #include <atomic>
 #include <cstdint>
 #include <lensbench/context.hpp>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bench/cost_meter.hpp"
 #include "bench/run_services.hpp"
@@ -31,6 +33,8 @@ class CaseServices final : public RunServices, public ToolMeter {
   /// Whether a tool was called since `forget_calls`.
   bool has_called() const { return called_; }
   void forget_calls() { called_ = false; }
+  /// Tool after whose call the weights were not as before, as `tool 'x'`; else `otherwise`.
+  std::string writer(const std::string& otherwise) const;
 
   void progress(std::int64_t done, std::int64_t total) override;
   bool cancelled() const override;
@@ -52,6 +56,9 @@ class CaseServices final : public RunServices, public ToolMeter {
   std::int64_t index_ = -1, pass_ = 0;
   const CaseBatch* batch_ = nullptr;
   std::atomic<bool> called_ = false;  ///< an experiment may call tools from its own threads
+  mutable std::mutex mutex_;
+  std::vector<std::string> running_;  ///< tools whose calls have not ended, outermost first
+  std::string writer_;                ///< tool after whose call the weights were not as before
 };
 
 }  // namespace lensbench

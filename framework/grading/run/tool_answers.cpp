@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "bench/case_input.hpp"
+#include "bench/intact_weights.hpp"
 #include "bench/parameter_check.hpp"
 #include "bench/plugin_handles.hpp"
 #include "bench/result_check.hpp"
@@ -140,6 +141,8 @@ class Asked {
       check_declared(question_.tool, dataset);
       read_claims(question_, dataset, prompt, tolerance_, result);
     });
+    // An error of the whole grading: all later answers would be about another model.
+    require_intact_weights(*question_.model, "tool '" + question_.tool.name + "'");
     if (failure.empty())
       ++result.answered;
     else
