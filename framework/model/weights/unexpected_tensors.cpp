@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/text/suggest.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -49,7 +51,83 @@ std::string layer_numbers(std::int64_t described, std::int64_t stored) {
          std::to_string(stored) + "; correct the number of layers in config.json, ";
 }
 
+/// What other programs put before names of tensors, and how to save without it.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kWrappers = {{
+    {"_orig_mod.",
+     "torch.compile adds; save the model that was compiled, which is its attribute _orig_mod"},
+    {"module.",
+     "DataParallel and DistributedDataParallel add; save the attribute module of the "
+     "wrapped model"},
+    {"base_model.model.",
+     "PEFT adds; merge the adapter with merge_and_unload() and save the result"},
+    {"_fsdp_wrapped_module.", "FSDP adds; save a full state dict of the wrapped model"},
+}};
+
+/// Whether most missing tensors are among these names. Some may have names that the family would
+/// have chosen otherwise, had it found the checkpoint's.
+bool has_most(const std::set<std::string>& names, const ExpectedTensors& missing) {
+  const auto found =
+      std::count_if(missing.names.begin(), missing.names.end(), [&](const std::string& name) {
+        return names.contains(name) || names.contains(missing.plain(name));
+      });
+  return 2 * found > std::ssize(missing.names);
+}
+
+/// A name without all places at which `part` is one of the words between its dots.
+std::string without_part(std::string name, std::string_view part) {
+  for (std::size_t at = name.find(part); at != std::string::npos; at = name.find(part, at)) {
+    if (at == 0 || name[at - 1] == '.')
+      name.erase(at, part.size());
+    else
+      ++at;
+  }
+  return name;
+}
+
+/// A name that contains `part`, if the names without it are those that are missing; else empty.
+std::string name_with_part(const std::vector<std::string>& names, std::string_view part,
+                           const ExpectedTensors& missing) {
+  std::set<std::string> plain;
+  std::string example;
+  for (const std::string& name : names) {
+    const auto added = plain.insert(without_part(name, part)).first;
+    if (example.empty() && *added != name) example = name;
+  }
+  return has_most(plain, missing) ? example : "";
+}
+
+/// Whether most missing tensors are there with this beginning of their names.
+bool explains(const std::string& prefix, const std::vector<std::string>& names,
+              const ExpectedTensors& missing) {
+  std::set<std::string> inner;
+  for (const std::string& name : names)
+    if (name.starts_with(prefix)) inner.insert(name.substr(prefix.size()));
+  return has_most(inner, missing);
+}
+
+/// Beginnings of names after which most missing tensors are found.
+std::vector<std::string> prefixes_before(const std::vector<std::string>& names,
+                                         const ExpectedTensors& missing) {
+  // The whole names first: the prefix of the family is not a foreign one.
+  for (const bool whole : {true, false})
+    for (const std::string& missed : missing.names) {
+      const std::string wanted = "." + (whole ? missed : missing.plain(missed));
+      std::vector<std::string> prefixes;
+      for (const std::string& name : names) {
+        if (!name.ends_with(wanted)) continue;
+        std::string prefix = name.substr(0, name.size() - wanted.size() + 1);
+        if (explains(prefix, names, missing)) prefixes.push_back(std::move(prefix));
+      }
+      if (!prefixes.empty()) return prefixes;
+    }
+  return {};
+}
+
 }  // namespace
+
+std::string ExpectedTensors::plain(const std::string& name) const {
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+}
 
 /// Matched at the start of the name, so that weights of a block that contain such a word are kept.
 bool is_training_head(std::string_view name) {
@@ -72,18 +150,8 @@ bool is_training_head(std::string_view name) {
 }
 
 std::string foreign_prefix(const std::vector<std::string>& names) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> prefixes = {{
-      {"_orig_mod.",
-       "torch.compile adds; save the model that was compiled, which is its attribute _orig_mod"},
-      {"module.",
-       "DataParallel and DistributedDataParallel add; save the attribute module of the "
-       "wrapped model"},
-      {"base_model.model.",
-       "PEFT adds; merge the adapter with merge_and_unload() and save the result"},
-      {"_fsdp_wrapped_module.", "FSDP adds; save a full state dict of the wrapped model"},
-  }};
   // Only a prefix of every name explains why nothing was found.
-  for (const auto& [prefix, cause] : prefixes) {
+  for (const auto& [prefix, cause] : kWrappers) {
     const bool all = !names.empty() &&
                      std::all_of(names.begin(), names.end(),
                                  [&p = prefix](const auto& name) { return name.starts_with(p); });
@@ -92,6 +160,19 @@ std::string foreign_prefix(const std::vector<std::string>& names) {
              std::string(cause) + " with save_pretrained";
   }
   return "";
+}
+
+std::string foreign_part(const std::vector<std::string>& names, const ExpectedTensors& missing) {
+  if (missing.names.empty()) return "";
+  for (const auto& [part, cause] : kWrappers)
+    if (const std::string example = name_with_part(names, part, missing); !example.empty())
+      return "names of tensors contain '" + std::string(part) + "', such as " + example +
+             ", which " + std::string(cause) + " with save_pretrained";
+  const auto prefixes = prefixes_before(names, missing);
+  if (prefixes.empty()) return "";
+  return "the tensors of this model are there, with '" + join(prefixes, "' or '") +
+         "' before their names, as in a program that holds it in another module; save that model "
+         "alone with save_pretrained, or remove this beginning of the names";
 }
 
 std::string surplus_layers(const std::set<std::string>& taken,

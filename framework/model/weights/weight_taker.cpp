@@ -155,6 +155,8 @@ std::string CheckpointTaker::explain(const std::vector<std::string>& extra) cons
     if (const std::string cause = surplus_layers(taken_, extra); !cause.empty()) return cause;
   std::vector<std::string> absent, faults;
   for (const MissingTensor& missing : missing_) absent.push_back(missing.name);
+  if (const std::string cause = foreign_part(extra, {absent, prefix_}); !cause.empty())
+    return cause;
   if (wrong_.empty() && extra.empty())
     if (const std::string cause = absent_layers(taken_, absent); !cause.empty()) return cause;
   if (!absent.empty()) faults.push_back("missing: " + listed(absent));

@@ -33,6 +33,7 @@ using lensbench::testing::sample_models;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // float32 against logits that transformers computed in float64 (the parity contract).
 void expect_logits_of_transformers(const Model& model, const std::string& sample) {
@@ -71,12 +72,48 @@ TEST_P(EverySample, NamesThePrefixThatTorchCompileAdds) {
   EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("'_orig_mod.'"), HasSubstr("torch.compile")));
 }
 
+TEST_P(EverySample, NamesABeginningOfTheNamesThatNobodyKnows) {
+  ChangedCheckpoint checkpoint(GetParam());
+  std::map<std::string, at::Tensor> held;
+  for (const auto& [name, tensor] : checkpoint.tensors) held["student." + name] = tensor;
+  checkpoint.tensors = held;
+  EXPECT_THAT(checkpoint.fault(),
+              AllOf(HasSubstr("with 'student.' before their names"), Not(HasSubstr("missing:"))));
+}
+
 INSTANTIATE_TEST_SUITE_P(RealFolders, EverySample, ::testing::ValuesIn(sample_models()),
                          [](const auto& param_info) {
                            std::string name = param_info.param;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
+
+/// A name in a model of which each block was compiled: `layers.0._orig_mod.mlp.up_proj.weight`.
+std::string in_compiled_block(const std::string& name) {
+  const std::string blocks = "layers.";
+  const auto at = name.find(blocks);
+  if (at == std::string::npos) return name;
+  const auto dot = name.find('.', at + blocks.size());
+  return name.substr(0, dot + 1) + "_orig_mod." + name.substr(dot + 1);
+}
+
+TEST(RealFolders, NameWhatTorchCompileAddsToEachBlock) {
+  ChangedCheckpoint checkpoint("llama-tied");
+  std::map<std::string, at::Tensor> compiled;
+  for (const auto& [name, tensor] : checkpoint.tensors) compiled[in_compiled_block(name)] = tensor;
+  checkpoint.tensors = compiled;
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("contain '_orig_mod.'"),
+                                        HasSubstr("torch.compile"), Not(HasSubstr("missing:"))));
+}
+
+TEST(RealFolders, NameBothModelsOfWhichOneFileHoldsTheTensors) {
+  ChangedCheckpoint checkpoint("llama-tied");
+  std::map<std::string, at::Tensor> both;
+  for (const auto& [name, tensor] : checkpoint.tensors)
+    for (const char* holder : {"student.", "teacher."}) both[holder + name] = tensor;
+  checkpoint.tensors = both;
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("with 'student.' or 'teacher.' before their names"));
+}
 
 struct TiedPair {
   const char *sample, *embedding, *unembedding;
