@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/cost_meter.hpp"
@@ -46,8 +47,9 @@ class CaseServices final : public RunServices, public ToolMeter {
   void end() noexcept override;
 
  private:
-  /// \throws UsageError if no case runs (in `Experiment::finish`)
-  void require_case(const std::string& key) const;
+  /// Number of the case and pass that a state belongs to; -1 and 0 for one of the whole run.
+  /// \throws UsageError for a state of a case if no case runs (in `Experiment::finish`)
+  std::pair<std::int64_t, std::int64_t> owner_of(const std::string& key) const;
 
   Context& context_;
   ResultSink& sink_;
