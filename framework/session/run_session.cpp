@@ -268,13 +268,15 @@ RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
                                          const std::vector<std::string>& argv, bool only_finish) {
   if (const std::string& last = writer.crashed_in(); !last.empty())
     listener_.warn("the process that worked on this run before ended without notice in " + last);
-  ArchiveSink sink(writer, started_, cases_);
+  const std::string advice = "; every finished case is safe in " + run_folder_of(out).string() +
+                             "; run the command again with --resume";
+  // A plug-in may crash or call `exit` in any of its functions.
+  CrashReport crash(advice);
+  ArchiveSink sink(writer, started_, cases_, crash);
   Outcome outcome;
-  // A plug-in may call `exit` in any of its functions.
   const ExitGuard guard([&] {
     return (sink.now().empty() ? "the run" : sink.now()) +
-           ": code of a plug-in ended the process with exit(); every finished case is safe in " +
-           run_folder_of(out).string() + "; run the command again with --resume";
+           ": code of a plug-in ended the process with exit()" + advice;
   });
   outcome.report = run_cases(sink, only_finish);
   if (outcome.report.interrupted) return outcome;

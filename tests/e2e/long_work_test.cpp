@@ -130,6 +130,34 @@ TEST_F(LongWork, SaysTheTextThatAPlugInThrowsBeforeTheFirstCase) {
   EXPECT_THAT(outcome.err, HasSubstr("its check of the parameters failed: boom"));
 }
 
+#ifndef __SANITIZE_ADDRESS__  // it reports crashes itself
+// The weights of the model in float32 are the mapped file, into which nobody can write.
+TEST_F(LongWork, NamesTheCaseAndTheToolOfACrashAtOnce) {
+  testing::place(directory_, "writes_weights");
+  directory_.write("ids.jsonl", "{\"ids\": [1]}\n{\"ids\": [1, 2]}\n");
+  const auto outcome =
+      lensbench({"tool", "zeroes", "--plugin-dir", directory_.path(), "--model", kModel,
+                 "--prompts", directory_ / "ids.jsonl", "--out", directory_ / "a.h5"});
+  EXPECT_EQ(outcome.exit_code, -SIGSEGV);
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("case 'line-2', tool 'zeroes': the process crashed"),
+                    HasSubstr("read-only"), HasSubstr("clone"), HasSubstr("--resume")));
+  EXPECT_FALSE(fs::exists(directory_ / "a.h5"));
+}
+#endif
+
+// In another type they are converted in memory, where the change is noticed after the call.
+TEST_F(LongWork, EndsWithTheNameOfAToolThatWritesIntoTheWeights) {
+  testing::place(directory_, "writes_weights");
+  directory_.write("ids.jsonl", "{\"ids\": [1]}\n{\"ids\": [1, 2]}\n");
+  const auto outcome =
+      lensbench({"tool", "zeroes", "--plugin-dir", directory_.path(), "--model", kModel, "--dtype",
+                 "bfloat16", "--prompts", directory_ / "ids.jsonl", "--out", directory_ / "a.h5"});
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_THAT(outcome.err, HasSubstr("case 'line-2', tool 'zeroes': it changed weights"));
+  EXPECT_FALSE(fs::exists(directory_ / "a.h5"));
+}
+
 TEST_F(LongWork, KeepsWhatAToolPrintsOutOfTheJson) {
   const auto outcome = run("tool", "prints", "a.h5", "", {"--json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
