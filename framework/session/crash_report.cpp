@@ -34,7 +34,7 @@ std::atomic<pid_t> reported_process = 0;
 
 constexpr std::array kCrashes = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
 
-void write_text(std::string_view text) {
+void say_at_crash(std::string_view text) {
   [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
 }
 
@@ -42,18 +42,18 @@ void report_crash(int signal, siginfo_t* info, void*) {
   // The signal comes again after this handler, and then ends the process.
   ::signal(signal, SIG_DFL);
   if (reported_process == getpid()) {
-    write_text("lensbench: ");
+    say_at_crash("lensbench: ");
     if (crash_place.size == 0)
-      write_text("the run");
+      say_at_crash("the run");
     else
-      write_text({crash_place.bytes.data(), crash_place.size});
-    write_text(": the process crashed");
+      say_at_crash({crash_place.bytes.data(), crash_place.size});
+    say_at_crash(": the process crashed");
     if (signal == SIGSEGV && info->si_code == SEGV_ACCERR)
-      write_text(
+      say_at_crash(
           " in a write to memory that is read-only, as the weights of the model are; change a copy "
           "(clone)");
-    write_text({crash_advice.bytes.data(), crash_advice.size});
-    write_text("\n");
+    say_at_crash({crash_advice.bytes.data(), crash_advice.size});
+    say_at_crash("\n");
   }
   raise(signal);
 }

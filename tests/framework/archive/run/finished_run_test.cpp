@@ -20,7 +20,7 @@ namespace {
 using ::testing::HasSubstr;
 using testing::message_of;
 
-RunPlan one_case() {
+RunPlan plan_of_one_case() {
   RunPlan plan;
   plan.title = "where";
   plan.experiment = "look";
@@ -33,7 +33,7 @@ RunPlan one_case() {
 class FinishedRuns : public ::testing::Test {
  protected:
   FinishedRuns() {
-    RunWriter writer = RunWriter::start(out_, one_case(), false);
+    RunWriter writer = RunWriter::start(out_, plan_of_one_case(), false);
     Dataset dataset;
     add_token_axis(dataset, {17}, {"In"});
     dataset.add(testing::numbers("entropy", {"token"}, at::full({1}, 0.5f), "nats"));
@@ -57,7 +57,7 @@ class FinishedRuns : public ::testing::Test {
 
 TEST_F(FinishedRuns, AreRefusedWithADamagedArchive) {
   damage();
-  EXPECT_THAT(message_of<InputError>([&] { finish_sealed_run(out_, one_case()); }),
+  EXPECT_THAT(message_of<InputError>([&] { finish_sealed_run(out_, plan_of_one_case()); }),
               HasSubstr("a.h5: damaged"));
   EXPECT_THAT(message_of<InputError>([&] { require_intact_run(out_); }),
               HasSubstr("a.h5: damaged"));
@@ -65,11 +65,11 @@ TEST_F(FinishedRuns, AreRefusedWithADamagedArchive) {
 
 TEST_F(FinishedRuns, AreNotVerifiedASecondTime) {
   damage();
-  EXPECT_NO_THROW(finish_sealed_run(out_, one_case(), Verified::yes));
+  EXPECT_NO_THROW(finish_sealed_run(out_, plan_of_one_case(), Verified::yes));
 }
 
 TEST_F(FinishedRuns, OfAnotherRequestAreRefusedHoweverTheyWereVerified) {
-  RunPlan other = one_case();
+  RunPlan other = plan_of_one_case();
   other.request = {{"seed", 2}};
   EXPECT_THROW(finish_sealed_run(out_, other, Verified::yes), UsageError);
 }
