@@ -3,9 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/zeros.h>
 
-#include <lensbench/error.hpp>
-
-#include "common/kept_progress.hpp"
+#include "common/kept_reference.hpp"
 #include "common/request_number.hpp"
 
 namespace lensbench::attribution {
@@ -75,21 +73,10 @@ ReferenceMeans reference_means(Context& context, const ReferencePrompts& referen
                          {"tokens", &sums.tokens}});
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
-  const std::int64_t done = progress.done();
-  std::int64_t place = 0;
-  const auto run = [&](const Tokens& prompt) {
-    if (place++ < done) return;
+  run_reference(reference, progress, [&](const Tokens& prompt) {
     model.forward(make_batch(prompt), options, hooks);
     sums.tokens.add_(prompt.size());
-    progress.finish_item();
-  };
-  try {
-    reference.for_each(run);
-  } catch (const RunError&) {
-    progress.keep();  // the run was interrupted
-    throw;
-  }
-  if (progress.done() > done) progress.keep();
+  });
   const auto tokens = sums.tokens.item<std::int64_t>();
   return {means_of(sums.attn_out, tokens), means_of(sums.mlp_out, tokens), means_of(sums.z, tokens),
           progress.done(), tokens};
