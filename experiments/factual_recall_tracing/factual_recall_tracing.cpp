@@ -13,6 +13,7 @@
 #include <lensbench/tools/logit_lens.hpp>
 #include <limits>
 
+#include "common/read_once.hpp"
 #include "effects.hpp"
 #include "facts.hpp"
 #include "recall.hpp"
@@ -94,8 +95,10 @@ class FactualRecallTracing final : public Experiment {
   void finish(Summary& summary) override {
     if (summary.cases().empty()) return;
     Dataset table;
-    const auto known = known_facts(summary);
-    add_known(table, summary);
+    // The traces are larger: they are read one after the other.
+    const common::ReadOnce facts(summary);
+    const auto known = known_facts(facts);
+    add_known(table, facts);
     if (known.empty())
       add_no_finding(table, summary.cases().size());
     else

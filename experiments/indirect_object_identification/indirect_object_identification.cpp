@@ -18,6 +18,7 @@
 
 #include "behaviour.hpp"
 #include "circuit.hpp"
+#include "common/read_once.hpp"
 #include "common/results.hpp"
 #include "edges.hpp"
 #include "prompts.hpp"
@@ -187,7 +188,7 @@ class IndirectObjectIdentification final : public Experiment {
       c.save("prompts", std::move(measured));
       return;
     }
-    if (!examines_heads(c.earlier())) return;
+    if (!examines_.of(c, examines_heads)) return;
     const auto middle = prompts.begin() + c.parameters().integer("traced") / 2;
     const auto end = prompts.begin() + c.parameters().integer("traced");
     if (c.pass() == 1) {
@@ -202,18 +203,19 @@ class IndirectObjectIdentification final : public Experiment {
 
   void finish(Summary& summary) override {
     if (summary.cases().empty()) return;
-    Dataset table = behaviour_of(summary);
+    const common::ReadOnce cases(summary);
+    Dataset table = behaviour_of(cases);
     const double minimum = summary.parameters().number("minimum_accuracy");
-    const bool examined = examines_heads(summary);
+    const bool examined = examines_heads(cases);
     std::string heads = "not examined";
     if (examined)
       heads = "see top_heads, circuit, circuit_paths, edge_circuit";
-    else if (!with_single_heads(summary))
+    else if (!with_single_heads(cases))
       heads = "not examined: a norm follows the sublayers";
     add_findings(table, minimum, heads);
     table.attributes["minimum_accuracy"] = minimum;
     summary.save("behaviour", std::move(table));
-    if (examined) sum_up_heads(summary);
+    if (examined) sum_up_heads(cases, summary);
   }
 
  private:
@@ -274,7 +276,9 @@ class IndirectObjectIdentification final : public Experiment {
   }
 
   void examine_paths(Case& c, const std::vector<Prompt>& prompts) {
-    const auto receivers = receivers_of(choose_heads(c.earlier(), c.parameters().integer("top_k")));
+    const std::vector<std::string>& receivers = receivers_.of(c, [&](const Summary& cases) {
+      return receivers_of(choose_heads(cases, c.parameters().integer("top_k")));
+    });
     if (receivers.empty()) return;
     const TransformerSpec& spec = c.model().spec();
     PathPatchingOptions options = path_options(receivers);
@@ -301,17 +305,18 @@ class IndirectObjectIdentification final : public Experiment {
     c.save("edge_circuits", run_edge_circuits(edges_, prompts, circuits_, c.parameters()));
   }
 
-  static void sum_up_heads(Summary& summary) {
-    const statistics::Resampling resampling{.seed = summary.seed()};
-    const Selection selection = choose_heads(summary, summary.parameters().integer("top_k"));
-    const Dataset heads = heads_of(summary, resampling);
+  /// \param cases  the results of `summary`
+  static void sum_up_heads(const Summary& cases, Summary& summary) {
+    const statistics::Resampling resampling{.seed = cases.seed()};
+    const Selection selection = choose_heads(cases, cases.parameters().integer("top_k"));
+    const Dataset heads = heads_of(cases, resampling);
     std::optional<Dataset> paths;
-    if (!receivers_of(selection).empty()) paths = paths_of(summary, resampling);
+    if (!receivers_of(selection).empty()) paths = paths_of(cases, resampling);
     summary.save("top_heads", chosen_heads(selection, heads, paths ? &*paths : nullptr));
     summary.save("circuit", heads);
     if (paths) summary.save("circuit_paths", *paths);
     if (examines_edges(summary.parameters()))
-      summary.save("edge_circuit", edge_circuit_of(summary));
+      summary.save("edge_circuit", edge_circuit_of(cases));
   }
 
   Uses<LayerAttribution> attribution_{this, "layer_attribution"};
@@ -320,6 +325,8 @@ class IndirectObjectIdentification final : public Experiment {
   Uses<Attention> attention_{this, "attention"};
   Uses<EdgeAttribution> edges_{this, "edge_attribution"};
   std::optional<Form> form_;
+  common::OncePerPass<bool> examines_;
+  common::OncePerPass<std::vector<std::string>> receivers_;
   at::Tensor circuits_;  ///< of all cases, from the second pass
 };
 

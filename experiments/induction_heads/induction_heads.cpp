@@ -11,6 +11,7 @@
 #include <lensbench/tools/attention.hpp>
 #include <lensbench/tools/composition.hpp>
 
+#include "common/read_once.hpp"
 #include "common/results.hpp"
 #include "findings.hpp"
 #include "heads.hpp"
@@ -137,18 +138,19 @@ class InductionHeads final : public Experiment {
 
   void finish(Summary& summary) override {
     if (summary.cases().empty()) return;
-    const Selection selection = selection_of(summary);
-    const Dataset first = summary.dataset(summary.cases().front(), "sequences");
+    const common::ReadOnce cases(summary);
+    const Selection selection = selection_of(cases);
+    const Dataset first = cases.dataset(cases.cases().front(), "sequences");
     Dataset table;
     for (const char* axis : {"detector", "block", "head", "place"}) table.add(first[axis]);
     add_findings(table, selection);
     add_over_sequences(table, first["score"], {"detector", "block", "head"},
-                       pooled(summary, "score", true));
-    add_over_sequences(table, first["loss"], {"place"}, pooled(summary, "loss", true));
-    add_over_sequences(table, first["repeat_gain"], {}, pooled(summary, "repeat_gain", true));
-    add_ablation(table, summary);
+                       pooled(cases, "score", true));
+    add_over_sequences(table, first["loss"], {"place"}, pooled(cases, "loss", true));
+    add_over_sequences(table, first["repeat_gain"], {}, pooled(cases, "repeat_gain", true));
+    add_ablation(table, cases);
     add_composition(table, selection, summary.parameters().integer("top_k"), composition_);
-    table.attributes["sequences"] = pooled(summary, "loss", true).size(0);
+    table.attributes["sequences"] = pooled(cases, "loss", true).size(0);
     summary.save("induction", std::move(table));
   }
 
@@ -184,7 +186,7 @@ class InductionHeads final : public Experiment {
 
   void ablate(Case& c) {
     const RepeatedForm form = form_of(c.model(), c.parameters());
-    const Selection selection = selection_of(c.earlier());
+    const Selection& selection = selection_.of(c, selection_of);
     const auto heads = best_of(selection.found, c.parameters().integer("top_k"));
     const at::Tensor ids = c.earlier().dataset(c.index(), "sequences")["sequence_id"].tensor;
     const auto chosen = rows_of(half(ids, true));
@@ -210,6 +212,7 @@ class InductionHeads final : public Experiment {
 
   Uses<Attention> attention_{this, "attention"};
   Uses<Composition> composition_{this, "composition"};
+  common::OncePerPass<Selection> selection_;
 };
 
 }  // namespace induction_heads

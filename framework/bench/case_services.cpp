@@ -2,6 +2,8 @@
 
 #include <lensbench/error.hpp>
 
+#include "model/weights/weight_versions.hpp"
+
 namespace lensbench {
 
 /// The sink notes the case, so that a message after a crash can name it.
@@ -28,20 +30,23 @@ bool CaseServices::cancelled() const {
 }
 
 /// Intermediate states are kept by case and pass, which `finish` does not have.
-void CaseServices::require_case(const std::string& key) const {
+std::pair<std::int64_t, std::int64_t> CaseServices::owner_of(const std::string& key) const {
+  if (is_of_run(key)) return {kOfRun, 0};
   if (index_ < 0)
     throw UsageError("state '" + key +
-                     "': states belong to a case, and no case runs; keep states only in run()");
+                     "': states belong to a case, and no case runs; keep states only in run(), or "
+                     "begin the key with run_");
+  return {index_, pass_};
 }
 
 void CaseServices::commit(const std::string& key, const Dataset& state) {
-  require_case(key);
-  sink_.commit_state(index_, pass_, key, state);
+  const auto [index, pass] = owner_of(key);
+  sink_.commit_state(index, pass, key, state);
 }
 
 std::optional<Dataset> CaseServices::committed(const std::string& key) const {
-  require_case(key);
-  return sink_.state(index_, pass_, key);
+  const auto [index, pass] = owner_of(key);
+  return sink_.state(index, pass, key);
 }
 
 /// Calls outside cases are metered, but there is no case to note.
@@ -49,10 +54,21 @@ void CaseServices::begin(const std::string& tool) {
   called_ = true;
   meter_.begin(tool);
   if (index_ >= 0) sink_.note(index_, tool);
+  const std::lock_guard lock(mutex_);
+  running_.push_back(tool);
 }
 
+/// A tool that changed the weights is known only right after its call.
 void CaseServices::end() noexcept {
   meter_.end();
+  const std::lock_guard lock(mutex_);
+  if (writer_.empty() && !changed_parts_of(context_.model()).empty()) writer_ = running_.back();
+  running_.pop_back();
+}
+
+std::string CaseServices::writer(const std::string& otherwise) const {
+  const std::lock_guard lock(mutex_);
+  return writer_.empty() ? otherwise : "tool '" + writer_ + "'";
 }
 
 }  // namespace lensbench

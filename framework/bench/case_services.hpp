@@ -3,8 +3,11 @@
 #include <atomic>
 #include <cstdint>
 #include <lensbench/context.hpp>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "bench/cost_meter.hpp"
 #include "bench/run_services.hpp"
@@ -31,6 +34,8 @@ class CaseServices final : public RunServices, public ToolMeter {
   /// Whether a tool was called since `forget_calls`.
   bool has_called() const { return called_; }
   void forget_calls() { called_ = false; }
+  /// Tool after whose call the weights were not as before, as `tool 'x'`; else `otherwise`.
+  std::string writer(const std::string& otherwise) const;
 
   void progress(std::int64_t done, std::int64_t total) override;
   bool cancelled() const override;
@@ -42,8 +47,9 @@ class CaseServices final : public RunServices, public ToolMeter {
   void end() noexcept override;
 
  private:
-  /// \throws UsageError if no case runs (in `Experiment::finish`)
-  void require_case(const std::string& key) const;
+  /// Number of the case and pass that a state belongs to; -1 and 0 for one of the whole run.
+  /// \throws UsageError for a state of a case if no case runs (in `Experiment::finish`)
+  std::pair<std::int64_t, std::int64_t> owner_of(const std::string& key) const;
 
   Context& context_;
   ResultSink& sink_;
@@ -52,6 +58,9 @@ class CaseServices final : public RunServices, public ToolMeter {
   std::int64_t index_ = -1, pass_ = 0;
   const CaseBatch* batch_ = nullptr;
   std::atomic<bool> called_ = false;  ///< an experiment may call tools from its own threads
+  mutable std::mutex mutex_;
+  std::vector<std::string> running_;  ///< tools whose calls have not ended, outermost first
+  std::string writer_;                ///< tool after whose call the weights were not as before
 };
 
 }  // namespace lensbench

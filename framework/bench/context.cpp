@@ -101,7 +101,7 @@ std::int64_t Context::shared() const {
 /// Activations and states of one case are never seen by the next.
 void Context::begin_case() {
   state_->forwards.begin_case();
-  state_->committed.clear();
+  std::erase_if(state_->committed, [](const auto& kept) { return !is_of_run(kept.first); });
 }
 
 void Context::progress(std::int64_t done, std::int64_t total) {

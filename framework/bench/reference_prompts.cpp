@@ -5,6 +5,8 @@
 #include <lensbench/reference_prompts.hpp>
 #include <utility>
 
+#include "bench/input/recorded_files.hpp"
+
 namespace lensbench {
 
 ReferencePrompts::ReferencePrompts(const Context& context, std::string file)
@@ -24,21 +26,28 @@ void ReferencePrompts::for_each(const std::function<void(const Tokens&)>& visit)
   while (const auto window = corpus.next()) visit_one(window->tokens);
 }
 
-/// Fewer than two prompts of the run would make the mean that of the prompt itself; a file is read
-/// once to find its faults before the first forward.
+/// The mean over one prompt would be that of the prompt itself. A file is read once, which also
+/// finds its faults before the first forward.
 void ReferencePrompts::check_mean(const std::string& subject) const {
-  if (!file_.empty()) return for_each([](const Tokens&) {});
-  const std::size_t found = context_.reference_prompts().size();
+  std::size_t found = 0;
+  if (file_.empty())
+    found = context_.reference_prompts().size();
+  else
+    for_each([&](const Tokens&) { ++found; });
   if (found >= 2) return;
   throw UsageError(subject + " averages over reference prompts (found " + std::to_string(found) +
-                   (found == 1 ? " prompt" : " prompts") +
-                   " in this run, expected at least 2); give more prompts, a file of them with "
-                   "reference, or mean_of_prompt");
+                   (found == 1 ? " prompt" : " prompts") + " in " +
+                   (file_.empty() ? "this run" : name()) +
+                   ", expected at least 2); give more prompts, a file of them with reference, or "
+                   "mean_of_prompt");
 }
 
 /// Key under which tools keep their means: equal keys mean equal prompts.
 std::string ReferencePrompts::key() const {
-  if (!file_.empty()) return "file " + file_;
+  // By its content, since what was computed from it may be kept longer than the file is unchanged.
+  if (const NamedFile named = named_file(file_); !named.path.empty())
+    return "file " + context_.file_digest(named.path);
+  if (!file_.empty()) return file_;
   // FNV-1a over the ids.
   std::uint64_t hash = 14695981039346656037ULL;
   const auto mix = [&](std::int64_t value) {

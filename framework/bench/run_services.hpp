@@ -9,6 +9,14 @@
 
 namespace lensbench {
 
+/// Number of the case of states that belong to the whole run.
+inline constexpr std::int64_t kOfRun = -1;
+
+/// Whether a state belongs to the whole run and not to a case.
+inline bool is_of_run(const std::string& key) {
+  return key.starts_with("run_");
+}
+
 /// What a run does for the tools of its current case.
 class RunServices {
  public:

@@ -1,12 +1,11 @@
 #include "bench/runner.hpp"
 
-#include <c10/util/Exception.h>
-
 #include <optional>
 #include <utility>
 
 #include "bench/case_input.hpp"
 #include "bench/parameter_check.hpp"
+#include "bench/plugin_call.hpp"
 #include "bench/result_check.hpp"
 #include "bench/run/case_loop.hpp"
 #include "bench/run/single_tool.hpp"
@@ -16,23 +15,6 @@ namespace lensbench {
 namespace {
 
 constexpr const char* kMissingTool = "a declared tool is missing:";
-
-// Checks that the tool can analyse the model; if not, it throws UsageError.
-// The check runs code of a plug-in, whose exceptions may be of any type.
-void check_compatible(const Tool& tool, const std::string& name, const Model& model) {
-  const std::string subject = "tool '" + name + "': its check of the model failed: ";
-  try {
-    tool.check_compatible(model);
-  } catch (const Error&) {
-    throw;
-  } catch (const c10::Error& error) {
-    throw RunError(subject + error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    throw RunError(subject + error.what());
-  } catch (...) {
-    throw RunError(subject + "it threw something that is not a std::exception");
-  }
-}
 
 // Whether the tool was built with the typed interface that the experiment was built with. A slot of
 // type `Tool` uses none.
@@ -56,9 +38,11 @@ std::optional<ToolHandle> bound_tool(const PluginHost& host, const PluginInfo& i
   auto tool = create_tool(host, name);
   tool->attach(context, info.parameters, "tool '" + name + "'");
   if (!slot.bind(*tool) || !has_interface(info, slot)) return std::nullopt;
-  check_compatible(*tool, name, context.model());
+  call_plugin("tool '" + name + "': its check of the model",
+              [&] { tool->check_compatible(context.model()); });
   // The hooks that the tool will probably ask for are read in the first forward of a case.
-  context.expect(tool->usual_hooks(context.model().spec()));
+  context.expect(call_plugin("tool '" + name + "': its list of hook points",
+                             [&] { return tool->usual_hooks(context.model().spec()); }));
   return tool;
 }
 
@@ -121,10 +105,16 @@ BoundExperiment BoundExperiment::of_tool(const PluginHost& host, const std::stri
   return bound;
 }
 
+/// An experiment calls the checks of its tools, so an exception may come from any of them.
+std::string BoundExperiment::owner() const {
+  return single_tool_ != nullptr ? "tool '" + tool_names_.front() + "': its " : "the experiment's ";
+}
+
 /// Parameters of an experiment are its own; those of its tools are checked when it calls them.
 void BoundExperiment::check_parameters(const Parameters& parameters, const Model& model) const {
   check_against_model(parameters, model);
-  experiment_->check_parameters(parameters, model);
+  call_plugin(owner() + "check of the parameters",
+              [&] { experiment_->check_parameters(parameters, model); });
 }
 
 // A result of a tool run alone must be what the tool declares. An experiment may change the results
@@ -138,7 +128,8 @@ void BoundExperiment::check_schema(const Dataset& dataset) const {
 }
 
 std::int64_t BoundExperiment::passes(const Parameters& parameters) const {
-  const std::int64_t passes = experiment_->passes(parameters);
+  const std::int64_t passes =
+      call_plugin(owner() + "number of passes", [&] { return experiment_->passes(parameters); });
   if (passes < 1)
     throw UsageError("the experiment declares " + std::to_string(passes) +
                      " passes over the cases, expected at least 1; correct Experiment::passes");

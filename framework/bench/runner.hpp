@@ -31,7 +31,7 @@ class ResultSink {
   /// Whether all cases that were saved survive a power cut.
   virtual bool is_safe() const { return true; }
   virtual void make_safe() {}
-  /// Keeps an intermediate state of a case that runs.
+  /// Keeps an intermediate state of a case that runs; of the whole run where the index is -1.
   virtual void commit_state(std::int64_t index, std::int64_t pass, const std::string& key,
                             const Dataset& state) = 0;
   /// State that was kept; empty if there is none.
@@ -124,6 +124,8 @@ class BoundExperiment {
 
  private:
   class Run;
+  /// Beginning of a message about code that runs before the first case.
+  std::string owner() const;
   void check_schema(const Dataset& dataset) const;
 
   std::vector<std::string> tool_names_;

@@ -3,6 +3,7 @@
 #include <exception>
 #include <iostream>
 #include <lensbench/error.hpp>
+#include <string>
 
 namespace lensbench::cli {
 
@@ -22,6 +23,11 @@ int report_errors(const std::function<int()>& work) {
     std::cerr << "lensbench: out of memory\n";
   } catch (const std::exception& error) {
     std::cerr << "lensbench: " << error.what() << "\n";
+    // Code of a plug-in may throw anything.
+  } catch (const std::string& text) {
+    std::cerr << "lensbench: " << text << "\n";
+  } catch (...) {
+    std::cerr << "lensbench: code of a plug-in threw something that is not a std::exception\n";
   }
   return 5;
 }

@@ -1,10 +1,9 @@
 #include "plugin/plugin_host.hpp"
 
-#include <c10/util/Exception.h>
-
 #include <algorithm>
 #include <cstring>
 
+#include "core/foreign_exception.hpp"
 #include "core/text/suggest.hpp"
 #include "plugin/load_probe.hpp"
 #include "plugin/refuse.hpp"
@@ -257,15 +256,9 @@ PluginObject PluginHost::create(PluginEntryKind kind, const std::string& name) c
       subject_of(kind, name) + " of '" + info.path.string() + "': its factory ";
   try {
     if (void* object = factory.create()) return {object, factory.destroy};
-    // The message without libtorch's stack of calls.
-  } catch (const c10::Error& error) {
-    throw PluginError(PluginFault::factory_failed,
-                      subject + "failed: " + error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    throw PluginError(PluginFault::factory_failed, subject + "failed: " + error.what());
   } catch (...) {
     throw PluginError(PluginFault::factory_failed,
-                      subject + "threw something that is not a std::exception");
+                      subject + "failed: " + text_of_foreign_exception());
   }
   throw PluginError(PluginFault::factory_failed, subject + "returned a null pointer");
 }

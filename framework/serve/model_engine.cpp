@@ -7,6 +7,7 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "core/foreign_exception.hpp"
 #include "core/version.hpp"
 #include "serve/offers.hpp"
 #include "serve/question.hpp"
@@ -130,10 +131,8 @@ Answer ModelEngine::run(std::int64_t number, const std::string& body) {
     return {Answer::Kind::failed, std::string("libtorch: ") + error.what_without_backtrace()};
   } catch (const std::bad_alloc&) {
     return {Answer::Kind::failed, "out of memory; try a shorter prompt"};
-  } catch (const std::exception& error) {
-    return {Answer::Kind::failed, error.what()};
   } catch (...) {
-    return {Answer::Kind::failed, "the tool threw something that is not a std::exception"};
+    return {Answer::Kind::failed, text_of_foreign_exception()};
   }
 }
 

@@ -5,6 +5,7 @@
 #include <lensbench/tool.hpp>
 #include <utility>
 
+#include "bench/plugin_call.hpp"
 #include "bench/plugin_handles.hpp"
 #include "serve/question.hpp"
 
@@ -62,7 +63,9 @@ std::vector<const PluginInfo*> prompt_tools(PluginHost& host, const Warn& warn) 
     try {
       // Of a name that several libraries have, the host takes one or refuses all.
       if (&host.find(PluginEntryKind::tool, entry.name) != &entry) continue;
-      if (create_tool(host, entry.name)->reads_prompts()) tools.push_back(&entry);
+      const ToolHandle tool = create_tool(host, entry.name);
+      if (call_plugin("whether it reads prompts", [&] { return tool->reads_prompts(); }))
+        tools.push_back(&entry);
     } catch (const Error& error) {
       warn("tool '" + entry.name + "' is left out: " + error.what());
     }
@@ -79,7 +82,8 @@ std::vector<const PluginInfo*> tools_for(const PluginHost& host,
   std::vector<const PluginInfo*> suitable;
   for (const PluginInfo* tool : tools) {
     try {
-      create_tool(host, tool->name)->check_compatible(model);
+      call_plugin("tool '" + tool->name + "': its check of the model",
+                  [&] { create_tool(host, tool->name)->check_compatible(model); });
       suitable.push_back(tool);
     } catch (const UsageError&) {
       // A tool for another kind of models; lensbench tool gives the reason.

@@ -9,6 +9,7 @@
 
 #include "archive/run/run_writer.hpp"
 #include "bench/runner.hpp"
+#include "session/crash_report.hpp"
 
 namespace lensbench {
 
@@ -17,8 +18,10 @@ class ArchiveSink final : public ResultSink {
  public:
   /// \param session  start time of this process, for the costs of its cases
   /// \param cases    cases of the run, which must outlive this object
-  ArchiveSink(RunWriter& writer, std::string session, const std::vector<CaseInput>& cases)
-      : writer_(writer), session_(std::move(session)), cases_(cases) {}
+  /// \param crash    where a crash is reported; must outlive this object
+  ArchiveSink(RunWriter& writer, std::string session, const std::vector<CaseInput>& cases,
+              CrashReport& crash)
+      : writer_(writer), session_(std::move(session)), cases_(cases), crash_(crash) {}
 
   std::vector<std::int64_t> done(std::int64_t pass) const override { return writer_.done(pass); }
   void commit(std::int64_t index, std::int64_t pass, const std::map<std::string, Dataset>& saved,
@@ -43,6 +46,7 @@ class ArchiveSink final : public ResultSink {
     now_ = index < 0 ? "" : "case '" + cases_[static_cast<std::size_t>(index)].id + "'";
     if (!now_.empty() && !tool.empty()) now_ += ", tool '" + tool + "'";
     writer_.note(now_);
+    crash_.note(now_);
   }
   /// The case and tool that run now; empty if none does.
   const std::string& now() const { return now_; }
@@ -60,6 +64,7 @@ class ArchiveSink final : public ResultSink {
   RunWriter& writer_;
   std::string session_;
   const std::vector<CaseInput>& cases_;
+  CrashReport& crash_;
   std::string now_;
 };
 

@@ -46,8 +46,8 @@ void watch_immediate_exit() {
 
 }  // namespace
 
-ExitGuard::ExitGuard(std::function<std::string()> message) {
-  message_at_exit() = std::move(message);
+ExitGuard::ExitGuard(std::function<std::string()> message)
+    : outer_(std::exchange(message_at_exit(), std::move(message))) {
   guarded_process() = getpid();
   watch_immediate_exit();
   // Registered once for the process, since a registration cannot be removed.
@@ -56,7 +56,7 @@ ExitGuard::ExitGuard(std::function<std::string()> message) {
 }
 
 ExitGuard::~ExitGuard() {
-  message_at_exit() = nullptr;
+  message_at_exit() = std::move(outer_);
 }
 
 }  // namespace lensbench

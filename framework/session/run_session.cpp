@@ -60,6 +60,16 @@ nlohmann::json to_json(const ExpectedCost& cost) {
           {"bytes", known(cost.sum.bytes)}};
 }
 
+/// What is said when a plug-in calls `exit` before the first case.
+std::function<std::string()> ended_before_cases(const RunRequest& request) {
+  const std::string kind = request.kind == PluginEntryKind::tool ? "tool" : "experiment";
+  return [subject = kind + " '" + request.name + "'"] {
+    return subject +
+           ": code of a plug-in ended the process with exit() before the first case, so no case "
+           "ran; correct the plug-in";
+  };
+}
+
 /// Reports the end of the cases, however they end.
 struct EndOfCases {
   const RunListener& listener;
@@ -75,6 +85,7 @@ RunSession::RunSession(RunRequest request, RunListener listener, OpenParts share
       started_(utc_now()),
       shared_(std::move(shared)),
       host_(shared_.host) {
+  const ExitGuard guard(ended_before_cases(request_));
   if (host_ == nullptr) {
     host_ = std::make_shared<PluginHost>(plugin_policy(request_.plugins));
     find_plugins(*host_, request_.plugins, listener_.warn);
@@ -93,6 +104,7 @@ RunSession::RunSession(RunRequest request, RunListener listener, OpenParts share
 
 /// Everything that can be wrong with the request is found here, before a folder is written.
 void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> inputs) {
+  const ExitGuard guard(ended_before_cases(request_));
   Settings settings = request_.set;
   const Settings of_pictures = take_picture_settings(settings);
   parameters_ = host_->resolve(*entry_, settings);
@@ -256,13 +268,15 @@ RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
                                          const std::vector<std::string>& argv, bool only_finish) {
   if (const std::string& last = writer.crashed_in(); !last.empty())
     listener_.warn("the process that worked on this run before ended without notice in " + last);
-  ArchiveSink sink(writer, started_, cases_);
+  const std::string advice = "; every finished case is safe in " + run_folder_of(out).string() +
+                             "; run the command again with --resume";
+  // A plug-in may crash or call `exit` in any of its functions.
+  CrashReport crash(advice);
+  ArchiveSink sink(writer, started_, cases_, crash);
   Outcome outcome;
-  // A plug-in may call `exit` in any of its functions.
   const ExitGuard guard([&] {
     return (sink.now().empty() ? "the run" : sink.now()) +
-           ": code of a plug-in ended the process with exit(); every finished case is safe in " +
-           run_folder_of(out).string() + "; run the command again with --resume";
+           ": code of a plug-in ended the process with exit()" + advice;
   });
   outcome.report = run_cases(sink, only_finish);
   if (outcome.report.interrupted) return outcome;

@@ -147,7 +147,7 @@ const Values& ActivationPatchingTool::means(const ReferencePrompts& reference,
   for (const GridPoint& point : points) key += " " + point.prefix();
   if (key != means_key_) {
     reference.check_mean(kMeanSource);
-    means_ = mean_values(model(), reference, points);
+    means_ = mean_values(context(), reference, points);
     means_key_ = key;
   }
   return means_;

@@ -3,8 +3,13 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <lensbench/error.hpp>
+#include <lensbench/hooks.hpp>
 #include <set>
+
+#include "common/kept_reference.hpp"
+#include "common/request_number.hpp"
 
 namespace lensbench::patching {
 namespace {
@@ -53,6 +58,37 @@ at::Tensor z_of(const at::Tensor& pattern, const at::Tensor& v) {
   return at::matmul(pattern.to(at::kDouble), of_heads.transpose(0, 1).to(at::kDouble))
       .transpose(0, 1)
       .to(v.scalar_type());
+}
+
+/// A place for the sum of each activation, which the first prompt gives its shape.
+Values empty_sums(const TransformerSpec& spec, const std::vector<GridPoint>& points) {
+  Values sums;
+  for (const std::string& hook : hooks_of(points))
+    for (const HookPoint& point : match_hook_points(spec, "blocks.*." + hook))
+      sums[{hook, point.layer}];
+  return sums;
+}
+
+/// What is kept of the sums. \param names  receives the names, which must outlive the progress
+KeptProgress::Tensors kept_tensors(Values& sums, at::Tensor& count,
+                                   std::vector<std::string>& names) {
+  for (const auto& [place, sum] : sums) {
+    std::string name = "block_" + std::to_string(place.second) + "_" + place.first;
+    std::replace(name.begin(), name.end(), '.', '_');
+    names.push_back(std::move(name));
+  }
+  KeptProgress::Tensors tensors = {{"positions", &count}};
+  std::size_t i = 0;
+  for (auto& [place, sum] : sums) tensors.emplace_back(names[i++].c_str(), &sum);
+  return tensors;
+}
+
+/// Number by which kept sums are recognised as those of the same prompts and points.
+std::int64_t number_of(const ReferencePrompts& reference, const std::vector<GridPoint>& points) {
+  RequestNumber number;
+  number.mix_all(reference.key());
+  for (const std::string& hook : hooks_of(points)) number.mix_all(hook);
+  return number.value();
 }
 
 }  // namespace
@@ -108,10 +144,11 @@ Values mean_of_prompt_values(const Model& model, const Tokens& tokens,
   return values;
 }
 
-Values mean_values(const Model& model, const ReferencePrompts& reference,
+Values mean_values(Context& context, const ReferencePrompts& reference,
                    const std::vector<GridPoint>& points) {
   refuse_pattern(points, "mean");
-  Values sums;
+  const Model& model = context.model();
+  Values sums = empty_sums(model.spec(), points);
   Hooks hooks;
   for (const std::string& hook : hooks_of(points))
     hooks.read("blocks.*." + hook, [&sums, hook](const at::Tensor& x, const HookPoint& point) {
@@ -121,13 +158,16 @@ Values mean_values(const Model& model, const ReferencePrompts& reference,
       if (!sum.defined()) sum = at::zeros(rows[0].sizes(), rows.options());
       for (std::int64_t row = 0; row < rows.size(0); ++row) sum.add_(rows[row]);
     });
-  std::int64_t count = 0;
-  reference.for_each([&](const Tokens& prompt) {
+  at::Tensor count = at::zeros({}, at::TensorOptions().dtype(at::kLong));
+  std::vector<std::string> names;
+  KeptProgress progress(context, "activation_patching", "run_activation_patching_means",
+                        number_of(reference, points), 0, kept_tensors(sums, count, names));
+  run_reference(reference, progress, [&](const Tokens& prompt) {
     model.forward(make_batch(prompt), without_logits(), hooks);
-    count += prompt.size();
+    count.add_(prompt.size());
   });
   for (auto& [place, sum] : sums)
-    sum = sum.div(static_cast<double>(count)).unsqueeze(0).to(model.options().dtype);
+    sum = sum.div(count.item<double>()).unsqueeze(0).to(model.options().dtype);
   return sums;
 }
 

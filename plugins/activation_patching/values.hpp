@@ -44,9 +44,9 @@ Values zero_values(const Model& model, const std::vector<GridPoint>& points);
 /// Means over the positions of one run. \throws UsageError for a pattern
 Values mean_of_prompt_values(const Model& model, const Tokens& tokens,
                              const std::vector<GridPoint>& points);
-/// Means over all positions of the reference prompts, each run once. \throws UsageError for a
-/// pattern
-Values mean_values(const Model& model, const ReferencePrompts& reference,
+/// Means over all positions of the reference prompts, each run once. The sums are kept with the
+/// run: one that is resumed goes on with them. \throws UsageError for a pattern
+Values mean_values(Context& context, const ReferencePrompts& reference,
                    const std::vector<GridPoint>& points);
 
 }  // namespace lensbench::patching

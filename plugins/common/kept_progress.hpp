@@ -64,7 +64,8 @@ class KeptProgress {
       std::vector<std::string> dims;
       for (std::int64_t axis = 0; axis < tensor->dim(); ++axis)
         dims.push_back(std::string(name) + "_" + std::to_string(axis));
-      state.add(name, dims, *tensor, "1", "result of finished items (NaN: not finished)");
+      // A copy, since a context without a run keeps the tensor itself.
+      state.add(name, dims, tensor->clone(), "1", "result of finished items (NaN: not finished)");
     }
     state.add("request", {}, at::scalar_tensor(request_, at::kLong), "1", "number of the work");
     state.add("done", {}, at::scalar_tensor(done_, at::kLong), "1", "finished items");

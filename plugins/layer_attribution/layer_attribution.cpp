@@ -199,12 +199,13 @@ void LayerAttributionTool::check_parameters(const Parameters& parameters) const 
     ReferencePrompts(context(), parameters.text("reference")).check_mean(kMeanAblation);
 }
 
-/// The means are the same for every case, so they are computed once for each set of prompts.
+/// The means are the same for every case, so they are computed once for each set of prompts, by the
+/// first process of the run that needs them.
 const ReferenceMeans& LayerAttributionTool::means(const std::string& file) {
   const ReferencePrompts reference(context(), file);
   const std::string key = reference.key();
   if (key != means_key_) {
-    means_ = reference_means(model(), reference);
+    means_ = reference_means(context(), reference);
     means_key_ = key;
   }
   return means_;

@@ -3,6 +3,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/zeros.h>
 
+#include "common/kept_reference.hpp"
+#include "common/request_number.hpp"
+
 namespace lensbench::attribution {
 namespace {
 
@@ -17,40 +20,66 @@ void add_positions(at::Tensor& sum, const at::Tensor& values) {
     for (std::int64_t i = 0; i < width; ++i) total[i] += row[i];
 }
 
-/// Hooks that add one kind of output of every block to its sums.
-void sum_into(Hooks& hooks, const std::string& name, std::vector<at::Tensor>& sums) {
+/// Sums over positions, of all blocks.
+struct Sums {
+  at::Tensor attn_out, mlp_out;  ///< [block, d_model]
+  at::Tensor z;                  ///< [block, head, d_head]
+  at::Tensor tokens;             ///< []
+};
+
+Sums zeros_of(const TransformerSpec& spec) {
+  const auto like = at::TensorOptions().dtype(at::kDouble);
+  return {at::zeros({spec.n_layers, spec.d_model}, like),
+          at::zeros({spec.n_layers, spec.d_model}, like),
+          at::zeros({spec.n_layers, spec.attention.n_heads, spec.attention.d_head}, like),
+          at::zeros({}, at::TensorOptions().dtype(at::kLong))};
+}
+
+/// Hooks that add one kind of output of every block to its sums [block, ...].
+void sum_into(Hooks& hooks, const std::string& name, at::Tensor& sums) {
   hooks.read("blocks.*." + name, [&sums](const at::Tensor& value, const HookPoint& point) {
-    at::Tensor& sum = sums[static_cast<std::size_t>(point.layer)];
-    if (!sum.defined()) sum = at::zeros(value.sizes().slice(2), at::kDouble);
+    at::Tensor sum = sums[point.layer];
     add_positions(sum, value);
   });
 }
 
-void divide(std::vector<at::Tensor>& sums, std::int64_t count) {
-  for (at::Tensor& sum : sums) sum.div_(static_cast<double>(count));
+std::vector<at::Tensor> means_of(const at::Tensor& sums, std::int64_t count) {
+  return sums.div(static_cast<double>(count)).unbind(0);
+}
+
+/// Number by which kept sums are recognised as those of the same prompts.
+std::int64_t number_of(const ReferencePrompts& reference) {
+  RequestNumber number;
+  number.mix_all(reference.key());
+  return number.value();
 }
 
 }  // namespace
 
 /// One forward for each prompt; its activations are added to sums and dropped.
-ReferenceMeans reference_means(const Model& model, const ReferencePrompts& reference) {
+ReferenceMeans reference_means(Context& context, const ReferencePrompts& reference) {
   reference.check_mean(kMeanAblation);
-  ReferenceMeans means;
-  const auto blocks = static_cast<std::size_t>(model.spec().n_layers);
-  for (auto* sums : {&means.attn_out, &means.mlp_out, &means.z}) sums->resize(blocks);
+  const Model& model = context.model();
+  Sums sums = zeros_of(model.spec());
   Hooks hooks;
-  sum_into(hooks, "hook_attn_out", means.attn_out);
-  sum_into(hooks, "hook_mlp_out", means.mlp_out);
-  sum_into(hooks, "attn.hook_z", means.z);
+  sum_into(hooks, "hook_attn_out", sums.attn_out);
+  sum_into(hooks, "hook_mlp_out", sums.mlp_out);
+  sum_into(hooks, "attn.hook_z", sums.z);
+  KeptProgress progress(context, "layer_attribution", "run_layer_attribution_means",
+                        number_of(reference), 0,
+                        {{"attn_out", &sums.attn_out},
+                         {"mlp_out", &sums.mlp_out},
+                         {"z", &sums.z},
+                         {"tokens", &sums.tokens}});
   ForwardOptions options;
   options.logits = ForwardOptions::Logits::none;
-  reference.for_each([&](const Tokens& prompt) {
+  run_reference(reference, progress, [&](const Tokens& prompt) {
     model.forward(make_batch(prompt), options, hooks);
-    ++means.prompts;
-    means.tokens += prompt.size();
+    sums.tokens.add_(prompt.size());
   });
-  for (auto* sums : {&means.attn_out, &means.mlp_out, &means.z}) divide(*sums, means.tokens);
-  return means;
+  const auto tokens = sums.tokens.item<std::int64_t>();
+  return {means_of(sums.attn_out, tokens), means_of(sums.mlp_out, tokens), means_of(sums.z, tokens),
+          progress.done(), tokens};
 }
 
 }  // namespace lensbench::attribution

@@ -19,8 +19,9 @@ struct ReferenceMeans {
 /// Subject of messages about means over reference prompts.
 inline constexpr const char* kMeanAblation = "layer_attribution: ablation 'mean'";
 
-/// Runs the reference prompts one after another, positions are summed in index order.
+/// Runs the reference prompts one after another, positions are summed in index order. The sums are
+/// kept with the run: one that is resumed goes on with them.
 /// \throws as `ReferencePrompts::check_mean` and `for_each`
-ReferenceMeans reference_means(const Model& model, const ReferencePrompts& reference);
+ReferenceMeans reference_means(Context& context, const ReferencePrompts& reference);
 
 }  // namespace lensbench::attribution

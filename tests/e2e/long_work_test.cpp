@@ -1,3 +1,4 @@
+#include <ATen/TensorOperators.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -104,6 +105,57 @@ TEST_F(LongWork, IsNeverDoneWhenAToolEndsTheProcess) {
                                    HasSubstr("exit()"), HasSubstr("--resume")));
     EXPECT_FALSE(fs::exists(directory_ / (tool + ".h5")));
   }
+}
+
+TEST_F(LongWork, IsNeverDoneWhenAPlugInEndsTheProcessBeforeTheFirstCase) {
+  testing::place(directory_, "before_cases");
+  const std::vector<std::pair<std::string, std::string>> entries = {
+      {"tool", "leaves_at_model"}, {"tool", "leaves_at_parameters"}, {"tool", "leaves_at_hooks"},
+      {"tool", "leaves_at_cost"},  {"run", "leaves_at_passes"},
+  };
+  for (const auto& [kind, name] : entries) {
+    const auto outcome = run(kind, name, "a.h5");
+    EXPECT_EQ(outcome.exit_code, 5) << name;
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr("'" + name + "': code of a plug-in ended the process"),
+                                   HasSubstr("no case ran")));
+    EXPECT_FALSE(fs::exists(directory_ / "a.h5")) << name;
+    EXPECT_FALSE(fs::exists(directory_ / "a.run")) << name;
+  }
+}
+
+TEST_F(LongWork, SaysTheTextThatAPlugInThrowsBeforeTheFirstCase) {
+  testing::place(directory_, "before_cases");
+  const auto outcome = run("tool", "throws_of_parameters", "a.h5");
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_THAT(outcome.err, HasSubstr("its check of the parameters failed: boom"));
+}
+
+#ifndef __SANITIZE_ADDRESS__  // it reports crashes itself
+// The weights of the model in float32 are the mapped file, into which nobody can write.
+TEST_F(LongWork, NamesTheCaseAndTheToolOfACrashAtOnce) {
+  testing::place(directory_, "writes_weights");
+  directory_.write("ids.jsonl", "{\"ids\": [1]}\n{\"ids\": [1, 2]}\n");
+  const auto outcome =
+      lensbench({"tool", "zeroes", "--plugin-dir", directory_.path(), "--model", kModel,
+                 "--prompts", directory_ / "ids.jsonl", "--out", directory_ / "a.h5"});
+  EXPECT_EQ(outcome.exit_code, -SIGSEGV);
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("case 'line-2', tool 'zeroes': the process crashed"),
+                    HasSubstr("read-only"), HasSubstr("clone"), HasSubstr("--resume")));
+  EXPECT_FALSE(fs::exists(directory_ / "a.h5"));
+}
+#endif
+
+// In another type they are converted in memory, where the change is noticed after the call.
+TEST_F(LongWork, EndsWithTheNameOfAToolThatWritesIntoTheWeights) {
+  testing::place(directory_, "writes_weights");
+  directory_.write("ids.jsonl", "{\"ids\": [1]}\n{\"ids\": [1, 2]}\n");
+  const auto outcome =
+      lensbench({"tool", "zeroes", "--plugin-dir", directory_.path(), "--model", kModel, "--dtype",
+                 "bfloat16", "--prompts", directory_ / "ids.jsonl", "--out", directory_ / "a.h5"});
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_THAT(outcome.err, HasSubstr("case 'line-2', tool 'zeroes': it changed weights"));
+  EXPECT_FALSE(fs::exists(directory_ / "a.h5"));
 }
 
 TEST_F(LongWork, KeepsWhatAToolPrintsOutOfTheJson) {

@@ -1,5 +1,7 @@
 #include "experiments/experiment_run.hpp"
 
+#include <algorithm>
+
 #include "support/folders.hpp"
 
 namespace lensbench::testing {
@@ -8,6 +10,13 @@ std::vector<Dataset> ExperimentRun::saved(const std::string& name) const {
   std::vector<Dataset> datasets;
   for (const auto& [number, all] : sink.committed) datasets.push_back(all.at(name));
   return datasets;
+}
+
+int ExperimentRun::most_reads(const std::string& name) const {
+  int most = 0;
+  for (const auto& [key, count] : sink.reads)
+    if (key.second == name) most = std::max(most, count);
+  return most;
 }
 
 std::vector<CaseInput> prompts_with_a_broken_one() {

@@ -17,6 +17,8 @@ struct ExperimentRun {
 
   /// What the cases that completed saved under a name, in order.
   std::vector<Dataset> saved(const std::string& name) const;
+  /// How often the dataset of a case was read, of the case of which it was read most often.
+  int most_reads(const std::string& name) const;
 };
 
 /// Prompts of different length for the embedded model, one of which cannot run: its number is

@@ -121,6 +121,10 @@ TEST_F(PlantedRecall, SettlesAfterTheAttentionThatMovesTheAnswer) {
   EXPECT_THAT(table("recall")["finding"].strings.back(), HasSubstr("settles at layer 3"));
 }
 
+TEST_F(PlantedRecall, ReadsAFactForItsTraceAndForTheSummary) {
+  EXPECT_EQ(run_->most_reads("facts"), 2);
+}
+
 class EmbeddedRecall : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {

@@ -34,21 +34,38 @@ std::string lines(const std::vector<std::string>& all) {
   return text;
 }
 
+/// On a model whose heads are known.
+ExperimentRun run_on_planted(const std::vector<CaseInput>& cases, double logit) {
+  const testing::TempDir folder;
+  testing::name_model(8, logit).write(folder.path());
+  return run_experiment(
+      kIdentification, folder.path(), cases,
+      {{"templates", folder.write("templates.txt", "so {A} and {B} , then {B} to\n")},
+       {"names", folder.write("names.txt", lines(testing::planted_names(8)))},
+       {"prompts", "100"},
+       {"traced", "8"},
+       {"top_k", "2"},
+       {"edge_method", "exact"},
+       {"proportions", "0.09,1"}});
+}
+
+// What the earlier passes say is the same for all cases, and the summary reads all variables at
+// once, so the cost of a case does not grow with their number.
+TEST(IndirectObjectIdentification, ReadsACaseAsOftenHoweverManyThereAre) {
+  for (const std::size_t count : {2u, 4u}) {
+    std::vector<CaseInput> cases(count, kUnused);
+    for (std::size_t i = 0; i < count; ++i) cases[i].id = "case-" + std::to_string(i);
+    const ExperimentRun run = run_on_planted(cases, 2);
+    ASSERT_EQ(run.report.completed.size(), count);
+    EXPECT_EQ(run.most_reads("prompts"), 3) << "for the second and third pass, for the summary";
+    EXPECT_EQ(run.most_reads("heads"), 2) << "for the third pass, for the summary";
+    EXPECT_EQ(run.most_reads("paths"), 1);
+  }
+}
+
 class PlantedNames : public ::testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    const testing::TempDir folder;
-    testing::name_model(8, kLogit).write(folder.path());
-    run_ = new ExperimentRun(run_experiment(
-        kIdentification, folder.path(), {kUnused},
-        {{"templates", folder.write("templates.txt", "so {A} and {B} , then {B} to\n")},
-         {"names", folder.write("names.txt", lines(testing::planted_names(8)))},
-         {"prompts", "100"},
-         {"traced", "8"},
-         {"top_k", "2"},
-         {"edge_method", "exact"},
-         {"proportions", "0.09,1"}}));
-  }
+  static void SetUpTestSuite() { run_ = new ExperimentRun(run_on_planted({kUnused}, kLogit)); }
   static void TearDownTestSuite() { delete run_; }
 
   static const Dataset& table(const char* name) { return run_->report.summaries.at(name); }

@@ -61,6 +61,22 @@ TEST_F(PlantedInduction, IsTheOnlyHeadThatIsFound) {
   EXPECT_EQ(table()["best_head"].strings.front(), "L1H0");
 }
 
+// The heads are the same for all cases of the second pass, and the summary reads all variables at
+// once, so the cost of a case does not grow with their number.
+TEST(InductionHeads, ReadsACaseAsOftenHoweverManyThereAre) {
+  const testing::TempDir folder;
+  testing::induction_model(10, 21, 2).write(folder.path());
+  for (const std::int64_t cases : {2, 4}) {
+    const ExperimentRun run =
+        run_on(folder.path(),
+               {{"length", "10"}, {"start", "S"}, {"sequences", "4"}, {"draws", "1"}}, cases);
+    ASSERT_EQ(run.report.completed.size(), static_cast<std::size_t>(cases));
+    EXPECT_EQ(run.most_reads("sequences"), 3)
+        << "for the choice of heads, for the ablation of its own case, for the summary";
+    EXPECT_EQ(run.most_reads("ablation"), 1);
+  }
+}
+
 TEST_F(PlantedInduction, HasTheScoresOfItsConstruction) {
   // Scores: 1 for what a head is made for; a head that attends equally to all q + 1 keys has
   // 1 / (q + 1) on one of them, with q from 11 to 20 in the second copy.

@@ -45,6 +45,7 @@ class MemorySink final : public ResultSink {
     notes.push_back(std::to_string(index) + " " + tool);
   }
   Dataset read(std::int64_t index, const std::string& name) const override {
+    ++reads[{index, name}];
     return committed.at(index).at(name);
   }
   std::vector<std::string> names(std::int64_t index) const override {
@@ -63,6 +64,7 @@ class MemorySink final : public ResultSink {
   std::map<std::int64_t, CaseCosts> costs;
   std::map<std::pair<std::int64_t, std::string>, Dataset> states;
   std::vector<std::string> notes;
+  mutable std::map<std::pair<std::int64_t, std::string>, int> reads;  ///< how often each was read
 };
 
 }  // namespace lensbench::testing

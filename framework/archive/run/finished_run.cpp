@@ -14,14 +14,6 @@
 namespace lensbench {
 namespace {
 
-/// An archive that is damaged must not let the folder of its run be removed.
-void require_intact(const std::filesystem::path& out) {
-  const VerifyResult found = verify_archive(out);
-  if (!found.intact)
-    throw InputError(out.string() + ": damaged: " + found.findings.front() +
-                     "; move it away and run the same command again");
-}
-
 /// The archive must answer the request at hand; the message has the first difference.
 void require_same_request(const std::filesystem::path& out, const ArchiveReader& archive,
                           const RunPlan& plan) {
@@ -51,9 +43,18 @@ void clean_up(const std::filesystem::path& out, const Digests& digests, const Ru
 
 }  // namespace
 
-FinishedRun finish_sealed_run(const std::filesystem::path& out, const RunPlan& plan) {
+/// An archive that is damaged must not let the folder of its run be removed.
+void require_intact_run(const std::filesystem::path& out) {
+  const VerifyResult found = verify_archive(out);
+  if (!found.intact)
+    throw InputError(out.string() + ": damaged: " + found.findings.front() +
+                     "; move it away and run the same command again");
+}
+
+FinishedRun finish_sealed_run(const std::filesystem::path& out, const RunPlan& plan,
+                              Verified verified) {
   // The order matters: nothing is removed before the archive is known to be good.
-  require_intact(out);
+  if (verified == Verified::no) require_intact_run(out);
   const ArchiveReader archive(out);
   require_same_request(out, archive, plan);
   const Digests digests{archive.attribute("results_sha256"), archive.attribute("recipe_sha256"),

@@ -128,29 +128,28 @@ std::int64_t RunWriter::failed_receipts() const {
 
 void RunWriter::commit_state(std::int64_t index, std::int64_t pass, const std::string& name,
                              const Dataset& state) {
-  const UnitRecord& record = state_->record_of(index, pass);
+  const std::string& key = state_->key_of_state(index, pass);
   state_->folder.make_states();
   state_->has_states = true;
   const std::map<std::string, Dataset> saved{{"state", state}};
   const UnitImage image("", saved, {});
-  FrameHead head{image.size(), index, pass, record.key, checksum_of(image.parts())};
+  FrameHead head{image.size(), index, pass, key, checksum_of(image.parts())};
   const auto head_bytes = to_bytes(head);
   std::vector<std::span<const std::byte>> parts{head_bytes};
   const auto unit = image.parts();
   parts.insert(parts.end(), unit.begin(), unit.end());
   constexpr std::array<std::byte, 8> kPadding{};
   parts.push_back(std::span(kPadding).first(frame_padding(image.size())));
-  write_parts_atomically(state_->folder.state_file(record.key, name), parts,
-                         state_->folder.temporary());
+  write_parts_atomically(state_->folder.state_file(key, name), parts, state_->folder.temporary());
 }
 
 std::optional<Dataset> RunWriter::state(std::int64_t index, std::int64_t pass,
                                         const std::string& name) const {
-  const UnitRecord& record = state_->record_of(index, pass);
-  const auto file = state_->folder.state_file(record.key, name);
+  const std::string& key = state_->key_of_state(index, pass);
+  const auto file = state_->folder.state_file(key, name);
   if (!std::filesystem::exists(file)) return std::nullopt;
   try {
-    return read_single_unit(file, record.key)->read("state");
+    return read_single_unit(file, key)->read("state");
   } catch (const InputError&) {
     // A damaged state is as good as none: the work begins anew.
   }

@@ -81,7 +81,8 @@ class RunWriter {
   /// Names of a completed case's datasets, of all passes.
   std::vector<std::string> names(std::int64_t index) const;
 
-  /// Keeps an intermediate state of a case that runs, until the case is committed.
+  /// Keeps an intermediate state of a case that runs, until the case is committed; with the index
+  /// -1 one of the whole run, until it is sealed.
   /// \throws RunError if it cannot be written
   void commit_state(std::int64_t index, std::int64_t pass, const std::string& name,
                     const Dataset& state);

@@ -34,6 +34,12 @@ UnitRecord& RunWriter::State::record_of(std::int64_t index, std::int64_t pass) {
   return units[static_cast<std::size_t>(slot(index, pass))];
 }
 
+/// The folder belongs to one plan, so any key that no case has will do for states of the run.
+const std::string& RunWriter::State::key_of_state(std::int64_t index, std::int64_t pass) {
+  static const std::string of_run(64, '0');
+  return index < 0 ? of_run : record_of(index, pass).key;
+}
+
 std::vector<std::int64_t> RunWriter::State::completed(std::int64_t index) const {
   std::vector<std::int64_t> slots;
   for (std::int64_t pass = 0; pass < plan.passes; ++pass) {

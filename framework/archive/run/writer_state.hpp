@@ -24,6 +24,8 @@ struct RunWriter::State {
   /// Index of the record of a case and pass.
   std::int64_t slot(std::int64_t index, std::int64_t pass) const;
   UnitRecord& record_of(std::int64_t index, std::int64_t pass);
+  /// Key of the states of a case and pass; with the index -1 of those of the whole run.
+  const std::string& key_of_state(std::int64_t index, std::int64_t pass);
   /// Records of the passes that a case has completed, with their slots.
   std::vector<std::int64_t> completed(std::int64_t index) const;
   /// Whether a pass of a case has still to run: after a failure, later passes do not.

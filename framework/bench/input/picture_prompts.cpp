@@ -7,6 +7,7 @@
 #include "model/intervention/changes_generated.hpp"
 #include "model/runtime/profiled.hpp"
 #include "model/weights/changed_weights.hpp"
+#include "model/weights/weight_versions.hpp"
 
 // Every place that makes the tokens of a case has the context of the run, and so its model: the
 // model takes the pictures of the cases there.
@@ -18,6 +19,7 @@ namespace {
 class PromptedModel final : public Model,
                             public Profiled,
                             public Reweighted,
+                            public LendsWeights,
                             public ChangesGenerated {
  public:
   PromptedModel(std::shared_ptr<const Model> model, std::shared_ptr<const PicturePrompts> prompts)
@@ -55,6 +57,7 @@ class PromptedModel final : public Model,
   std::shared_ptr<const Model> profiled(std::shared_ptr<Profile> profile) const override {
     return std::make_shared<PromptedModel>(with_profile(model_, std::move(profile)), prompts_);
   }
+  std::vector<std::string> changed_parts() const override { return changed_parts_of(*model_); }
   const std::vector<WeightChange>& changes() const override {
     static const std::vector<WeightChange> none;
     const auto* own = dynamic_cast<const Reweighted*>(model_.get());

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <c10/util/Exception.h>
-
 #include <cstdint>
 #include <lensbench/error.hpp>
 #include <lensbench/experiment.hpp>
@@ -10,6 +8,7 @@
 
 #include "bench/result_check.hpp"
 #include "bench/runner.hpp"
+#include "core/foreign_exception.hpp"
 
 namespace lensbench {
 
@@ -40,16 +39,8 @@ std::optional<CaseFailure> attempt(std::int64_t index, const Experiment& experim
                        error.exit_code()};
   } catch (const Error& error) {
     return failure(error.what(), error.exit_code());
-  } catch (const c10::Error& error) {
-    return failure(error.what_without_backtrace(), 5);
-  } catch (const std::exception& error) {
-    return failure(error.what(), 5);
-  } catch (const std::string& text) {
-    return failure(text, 5);
-  } catch (const char* text) {
-    return failure(text, 5);
   } catch (...) {
-    return failure("threw something that is not a std::exception", 5);
+    return failure(text_of_foreign_exception(), 5);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "bench/case_input.hpp"
 #include "bench/input/picture_prompts.hpp"
+#include "bench/intact_weights.hpp"
 #include "bench/run/single_tool.hpp"
 #include "bench/sink_summary.hpp"
 
@@ -41,6 +42,7 @@ RunReport BoundExperiment::Run::report() {
   // Every pass runs over all cases before the next one begins, so that it can read all earlier
   // results.
   const std::int64_t passes = bound_.passes(parameters_);
+  require_intact_weights("", "code of a plug-in that ran before the first case");
   for (std::int64_t pass = 0; pass < passes; ++pass)
     if (!run_pass_safely(pass)) {
       report_.interrupted = true;
@@ -148,9 +150,16 @@ void BoundExperiment::Run::begin(std::int64_t index, std::int64_t pass, const Ca
   services_.begin_case(index, pass, batch);
 }
 
-CaseCosts BoundExperiment::Run::end() {
+CaseCosts BoundExperiment::Run::end(std::int64_t index) {
   services_.end_case();
+  // Nothing of these cases is saved: their results may be wrong, and all later ones would be.
+  require_intact_weights("case '" + input_of(index).id + "', ", "the experiment");
   return meter_.end_case();
+}
+
+void BoundExperiment::Run::require_intact_weights(const std::string& place,
+                                                  const std::string& otherwise) const {
+  lensbench::require_intact_weights(context_.model(), place + services_.writer(otherwise));
 }
 
 bool BoundExperiment::Run::run_together(const std::vector<std::int64_t>& group, std::int64_t pass,
@@ -164,7 +173,7 @@ bool BoundExperiment::Run::run_together(const std::vector<std::int64_t>& group, 
       cases.emplace_back(index, input_of(index), context_, parameters_, pass, nullptr);
     results = tool->run_batch(cases);
   });
-  const CaseCosts costs = end();
+  const CaseCosts costs = end(group.front());
   // One by one, the case that is wrong fails alone.
   if (failure || results.size() != group.size()) return false;
   for (std::size_t i = 0; i < group.size(); ++i) {
@@ -183,7 +192,7 @@ bool BoundExperiment::Run::run_case(std::int64_t index, std::int64_t pass, const
     c.emplace(index, input_of(index), context_, parameters_, pass, earlier);
     bound_.experiment_->run(*c);
   });
-  const CaseCosts costs = end();
+  const CaseCosts costs = end(index);
   // A tool that gives up because the run is to stop has not failed.
   if (failure && should_stop()) return false;
   save(c ? &*c : nullptr, index, pass, costs, std::move(failure));
@@ -243,6 +252,7 @@ void BoundExperiment::Run::finish() {
                        report_.summaries);
   services_.forget_calls();
   const auto failure = attempt(-1, [&] { bound_.experiment_->finish(summary); });
+  require_intact_weights("", "the experiment's summary over the cases");
   // The cases are safe, but without their summary the run is incomplete.
   if (failure) throw_finish_error(*failure);
   for (auto& [name, dataset] : report_.summaries) add_views(dataset, bound_.schemas_);

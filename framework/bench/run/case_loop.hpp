@@ -49,7 +49,13 @@ class BoundExperiment::Run {
 
   /// Begins the measurement of the costs of cases, and what they share.
   void begin(std::int64_t index, std::int64_t pass, const CaseBatch* batch);
-  CaseCosts end();
+  /// Ends the case that began, the first one of a group.
+  /// \throws RunError if code of a plug-in changed the weights of the model
+  CaseCosts end(std::int64_t index);
+  /// \param place      beginning of the message
+  /// \param otherwise  what to name after it if no tool changed the weights
+  /// \throws RunError if the weights were changed in place
+  void require_intact_weights(const std::string& place, const std::string& otherwise) const;
   bool should_stop() const { return control_.should_stop && control_.should_stop(); }
   std::optional<CaseBatch> batch_of(const std::vector<std::int64_t>& group);
   bool takes_batches() const;

@@ -12,6 +12,7 @@
 #include "core/parameters/picture_parameters.hpp"
 #include "core/text/suggest.hpp"
 #include "plugin/plugin_host.hpp"
+#include "session/exit_guard.hpp"
 
 namespace lensbench::cli {
 namespace {
@@ -55,6 +56,12 @@ const Action& action_of(const Command& command) {
 
 int carry_out(const Options& options) {
   const Action& action = action_of(options.command());
+  // Commands that run cases have guards of their own, which name the case and the tool.
+  const ExitGuard guard([&] {
+    return "lensbench " + options.command().name +
+           ": code of a plug-in ended the process with exit() before the command was done; correct "
+           "the plug-in";
+  });
   try {
     if (!options.flag("help")) return action.run(options);
     std::cout << command_help(options, action.more_help(options), help_width());

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <iostream>
-#include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 
-#include "archive/digest/verify.hpp"
 #include "archive/run/finished_run.hpp"
 #include "archive/sandbox/guard.hpp"
 #include "core/text/shell_words.hpp"
@@ -66,13 +64,10 @@ int finish_and_say(const RunSession& session, const RunArguments& arguments,
                    const std::filesystem::path& out) {
   // Verified in a child process first, since the file under this name can be anything.
   ask_child({{out}}, [&] {
-    const VerifyResult found = verify_archive(out);
-    if (!found.intact)
-      throw InputError(out.string() + ": damaged: " + found.findings.front() +
-                       "; move it away and run the same command again");
+    require_intact_run(out);
     return std::string();
   });
-  const FinishedRun run = finish_sealed_run(out, session.plan());
+  const FinishedRun run = finish_sealed_run(out, session.plan(), Verified::yes);
   if (arguments.json) print_json(run.sealed);
   if (!arguments.quiet)
     std::cerr << "archive " << out.string() << "\nresults sha256 " << run.sealed.digests.results

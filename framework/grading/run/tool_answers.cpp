@@ -1,7 +1,5 @@
 #include "grading/run/tool_answers.hpp"
 
-#include <c10/util/Exception.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -11,10 +9,12 @@
 #include <optional>
 
 #include "bench/case_input.hpp"
+#include "bench/intact_weights.hpp"
 #include "bench/parameter_check.hpp"
 #include "bench/plugin_handles.hpp"
 #include "bench/result_check.hpp"
 #include "bench/run/single_tool.hpp"
+#include "core/foreign_exception.hpp"
 #include "grading/run/graded_settings.hpp"
 
 // One tool on one task, as `lensbench tool` calls it: the same checks of parameters and results.
@@ -32,12 +32,8 @@ std::string failure_of(Work&& work) {
   try {
     work();
     return "";
-  } catch (const c10::Error& error) {
-    return error.what_without_backtrace();
-  } catch (const std::exception& error) {
-    return error.what();
   } catch (...) {
-    return "the tool threw something that is not a std::exception";
+    return text_of_foreign_exception();
   }
 }
 
@@ -145,6 +141,8 @@ class Asked {
       check_declared(question_.tool, dataset);
       read_claims(question_, dataset, prompt, tolerance_, result);
     });
+    // An error of the whole grading: all later answers would be about another model.
+    require_intact_weights(*question_.model, "tool '" + question_.tool.name + "'");
     if (failure.empty())
       ++result.answered;
     else

@@ -100,13 +100,13 @@ class LENSBENCH_API Context {
   bool cancelled() const;
 
   /// Keeps an intermediate state of long work on disk, so that a run that is resumed goes on after
-  /// it. The state belongs to the current case and is not part of the archive. A later state of the
-  /// key replaces an earlier one.
+  /// it. It belongs to the current case, or to the whole run if its key begins with `run_`, and is
+  /// not part of the archive. A later state of the key replaces an earlier one.
   /// \param key    name of the state, [A-Za-z][A-Za-z0-9_]*
   /// \param state  the state
   /// \throws UsageError for an invalid key; RunError if it cannot be written
   void commit(const std::string& key, const Dataset& state);
-  /// State that `commit` kept for the current case; empty if there is none.
+  /// State that `commit` kept for the current case or the run; empty if there is none.
   std::optional<Dataset> committed(const std::string& key) const;
 
   /// Sets the source of `reference_prompts`, which is called at most once. For the bench and for

@@ -141,7 +141,7 @@ class LENSBENCH_API Model {
   virtual at::Tensor final_norm(const at::Tensor& residual) const = 0;
   /// Logits [..., vocab] float32 of a result of `final_norm`, with scale and softcap applied.
   virtual at::Tensor unembed(const at::Tensor& normalized) const = 0;
-  virtual const Unembedding& unembedding() const = 0;  ///< parameters of `unembed`
+  virtual const Unembedding& unembedding() const = 0;  ///< parameters of `unembed`; change copies
 
   /// A weight by its TransformerLens name, in the right-multiplying form:
   ///
@@ -166,7 +166,7 @@ class LENSBENCH_API Model {
   ///   same], `.b_in`, `.W_out` [the same, d_model], `.b_out`
   ///
   /// Gains of norms are as applied; float32 where the file stores them minus one. The tensor is a
-  /// view where the layout allows, and undefined for a bias that the model lacks.
+  /// view of memory that all tools share: change a copy. Undefined for a bias the model lacks.
   /// \throws UsageError for a name that this model does not have
   virtual at::Tensor weight(std::string_view name) const = 0;
 };

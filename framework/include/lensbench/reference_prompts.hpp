@@ -20,11 +20,11 @@ class LENSBENCH_API ReferencePrompts {
   /// \throws InputError with file and line for a prompt that cannot be read; RunError if the run is
   ///   to stop
   void for_each(const std::function<void(const Tokens&)>& visit) const;
-  /// Checks, without a forward, that a mean over the prompts has a meaning.
+  /// Checks, without a forward, that a mean over the prompts has a meaning. A file is read once.
   /// \param subject  what averages, for the message: `layer_attribution: ablation 'mean'`
-  /// \throws UsageError if there are fewer than two cases and no file; InputError with file and
-  /// line
-  ///   for a prompt that cannot be read
+  /// \throws UsageError if there are fewer than two, in the file or, without one, in the cases of
+  ///   the run
+  /// \throws InputError with file and line for a prompt that cannot be read
   void check_mean(const std::string& subject) const;
 
   /// Key of the prompts: means of equal keys are equal.

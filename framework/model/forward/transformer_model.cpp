@@ -9,20 +9,27 @@
 #include "model/vision/tower_tokens.hpp"
 #include "model/weights/changed_weights.hpp"
 #include "model/weights/weight_names.hpp"
+#include "model/weights/weight_versions.hpp"
 
 namespace lensbench {
 namespace {
 
 /// A model with weights in memory. It is immutable: a profile or changed weights make another model
 /// that shares the tensors.
-class TransformerModel final : public Model, public Profiled, public Reweighted {
+class TransformerModel final : public Model,
+                               public Profiled,
+                               public Reweighted,
+                               public LendsWeights {
  public:
+  /// \param versions  of the same weights in another model; nullptr: they are new
   TransformerModel(TransformerSpec spec, ModelWeights weights, ModelParts parts,
-                   std::shared_ptr<Profile> profile = nullptr)
+                   std::shared_ptr<Profile> profile = nullptr,
+                   std::shared_ptr<const WeightVersions> versions = nullptr)
       : spec_(std::move(spec)),
         weights_(std::move(weights)),
         parts_(std::move(parts)),
-        profile_(std::move(profile)) {
+        profile_(std::move(profile)),
+        versions_(versions ? std::move(versions) : std::make_shared<WeightVersions>(weights_)) {
     // Models with other weights of the tower do not share what it made of pictures.
     if (spec_.vision) weights_.tower_tokens = std::make_shared<TowerTokens>();
   }
@@ -62,8 +69,10 @@ class TransformerModel final : public Model, public Profiled, public Reweighted 
   Profile* profile() const override { return profile_.get(); }
   // Tensors are shared: the copies are handles.
   std::shared_ptr<const Model> profiled(std::shared_ptr<Profile> profile) const override {
-    return std::make_shared<TransformerModel>(spec_, weights_, parts_, std::move(profile));
+    return std::make_shared<TransformerModel>(spec_, weights_, parts_, std::move(profile),
+                                              versions_);
   }
+  std::vector<std::string> changed_parts() const override { return versions_->changed_parts(); }
   const std::vector<WeightChange>& changes() const override { return parts_.changes; }
   std::shared_ptr<const Model> reweighted(const std::vector<WeightChange>& changes) const override {
     ModelParts parts = parts_;
@@ -78,6 +87,7 @@ class TransformerModel final : public Model, public Profiled, public Reweighted 
   ModelWeights weights_;
   ModelParts parts_;
   std::shared_ptr<Profile> profile_;
+  std::shared_ptr<const WeightVersions> versions_;
 };
 
 }  // namespace

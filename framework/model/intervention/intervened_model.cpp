@@ -14,6 +14,7 @@
 #include "model/intervention/region.hpp"
 #include "model/runtime/profiled.hpp"
 #include "model/weights/changed_weights.hpp"
+#include "model/weights/weight_versions.hpp"
 
 namespace lensbench {
 namespace {
@@ -109,6 +110,7 @@ std::map<std::string, at::Tensor> unchanged_activations(const Model& model,
 class IntervenedModel final : public Model,
                               public Profiled,
                               public Reweighted,
+                              public LendsWeights,
                               public ChangesGenerated {
  public:
   IntervenedModel(std::shared_ptr<const Model> model, std::vector<Prepared> prepared)
@@ -176,6 +178,7 @@ class IntervenedModel final : public Model,
     throw UsageError(
         "profile: this model has interventions; call with_profile before with_interventions");
   }
+  std::vector<std::string> changed_parts() const override { return changed_parts_of(*model_); }
   const std::vector<WeightChange>& changes() const override {
     static const std::vector<WeightChange> none;
     const auto* own = dynamic_cast<const Reweighted*>(model_.get());

@@ -11,6 +11,7 @@
 #include "model/intervention/changes_generated.hpp"
 #include "model/runtime/profiled.hpp"
 #include "model/weights/changed_weights.hpp"
+#include "model/weights/weight_versions.hpp"
 
 namespace lensbench {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 class StoppableModel final : public Model,
                              public Profiled,
                              public Reweighted,
+                             public LendsWeights,
                              public ChangesGenerated {
  public:
   StoppableModel(std::shared_ptr<const Model> model, std::function<bool()> should_stop)
@@ -63,6 +65,7 @@ class StoppableModel final : public Model,
   std::shared_ptr<const Model> profiled(std::shared_ptr<Profile> profile) const override {
     return with_stop(with_profile(model_, std::move(profile)), should_stop_);
   }
+  std::vector<std::string> changed_parts() const override { return changed_parts_of(*model_); }
   const std::vector<WeightChange>& changes() const override {
     static const std::vector<WeightChange> none;
     const auto* own = dynamic_cast<const Reweighted*>(model_.get());

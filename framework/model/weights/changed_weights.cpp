@@ -4,78 +4,17 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
 
 #include "core/files/sha256.hpp"
+#include "model/weights/visit_weights.hpp"
 #include "model/weights/weight_names.hpp"
 
 namespace lensbench {
 namespace {
-
-/// The visitors reach every tensor of a model, since any of them may share memory with a changed
-/// one.
-using Visit = std::function<void(at::Tensor&)>;
-
-void visit_linear(Linear& linear, const Visit& visit) {
-  visit(linear.weight);
-  visit(linear.bias);
-}
-
-void visit_norm(NormWeights& norm, const Visit& visit) {
-  visit(norm.gain);
-  visit(norm.bias);
-}
-
-void visit_block(BlockWeights& block, const Visit& visit) {
-  for (NormWeights* norm :
-       {&block.ln1, &block.ln2, &block.ln1_post, &block.ln2_post, &block.q_norm, &block.k_norm})
-    visit_norm(*norm, visit);
-  for (Linear* linear : {&block.qkv, &block.q, &block.k, &block.v, &block.o, &block.gate, &block.in,
-                         &block.out, &block.router, &block.shared_expert_gate})
-    visit_linear(*linear, visit);
-  const auto visit_expert = [&](ExpertWeights& expert) {
-    for (Linear* linear : {&expert.gate, &expert.in, &expert.out}) visit_linear(*linear, visit);
-  };
-  for (ExpertWeights& expert : block.experts) visit_expert(expert);
-  visit_expert(block.shared_expert);
-  visit(block.sinks);
-  for (at::Tensor* x :
-       {&block.xielu.alpha_p, &block.xielu.alpha_n, &block.xielu.beta, &block.xielu.eps})
-    visit(*x);
-}
-
-void visit_tower(TowerWeights& tower, const Visit& visit) {
-  for (Linear* linear : {&tower.patch_embed, &tower.merger_in, &tower.merger_out})
-    visit_linear(*linear, visit);
-  visit_norm(tower.merger_norm, visit);
-  for (TowerBlockWeights& block : tower.blocks) {
-    for (NormWeights* norm : {&block.norm1, &block.norm2}) visit_norm(*norm, visit);
-    for (Linear* linear : {&block.qkv, &block.o, &block.gate, &block.in, &block.out})
-      visit_linear(*linear, visit);
-  }
-}
-
-/// Calls `visit` for every tensor of a model that is defined.
-void visit_all(ModelWeights& weights, const Visit& given) {
-  const Visit visit = [&](at::Tensor& tensor) {
-    if (tensor.defined() && tensor.numel() > 0) given(tensor);
-  };
-  visit(weights.embedding);
-  visit(weights.positions);
-  visit(weights.token_types);
-  visit_norm(weights.ln_embed, visit);
-  for (Linear* linear : {&weights.project_in, &weights.prediction_head, &weights.project_out})
-    visit_linear(*linear, visit);
-  for (BlockWeights& block : weights.blocks) visit_block(block, visit);
-  visit_norm(weights.ln_final, visit);
-  visit(weights.unembedding.weight);
-  visit(weights.unembedding.bias);
-  visit_tower(weights.tower, visit);
-}
 
 /// Bytes of memory that a tensor's elements are in, from the first to the last.
 struct Span {
@@ -102,7 +41,7 @@ void make_own(ModelWeights& weights, const at::Tensor& view) {
   at::Tensor first = view;
   for (bool grew = true; grew;) {
     grew = false;
-    visit_all(weights, [&](at::Tensor& tensor) {
+    visit_weights(weights, [&](at::Tensor& tensor) {
       const Span span = span_of(tensor);
       if (!span.overlaps(shared)) return;
       if (span.begin < shared.begin) first = tensor;
@@ -114,7 +53,7 @@ void make_own(ModelWeights& weights, const at::Tensor& view) {
   const at::Tensor copy =
       // One copy of the whole span; the tensors become views into it with their old strides.
       first.as_strided({(shared.end - shared.begin) / item}, {1}, first.storage_offset()).clone();
-  visit_all(weights, [&](at::Tensor& tensor) {
+  visit_weights(weights, [&](at::Tensor& tensor) {
     const Span span = span_of(tensor);
     if (!span.overlaps(shared)) return;
     tensor = copy.as_strided(tensor.sizes(), tensor.strides(), (span.begin - shared.begin) / item);

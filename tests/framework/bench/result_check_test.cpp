@@ -53,7 +53,7 @@ TEST_F(OddResults, ThrownExceptionsFailTheCaseWithTheToolsName) {
       {"throw_std", "tool 'odd': no such row"},
       {"throw_c10", "tool 'odd': sizes do not match"},
       {"throw_text", "tool 'odd': boom"},
-      {"throw_int", "tool 'odd': threw something that is not a std::exception"}};
+      {"throw_int", "tool 'odd': it threw something that is not a std::exception"}};
   for (const auto& [how, message] : messages) {
     EXPECT_EQ(of_tool(how), message);
     EXPECT_EQ(of_experiment(how), message);

@@ -316,6 +316,27 @@ TEST_F(RunSessionTest, KeptResultsBecomeTheArchiveOfARunThatWasNotKept) {
   }
 }
 
+/// What a run in memory of a case of two tokens says.
+std::string message_of_run(const RunRequest& request, const OpenParts& parts) {
+  return message_of<RunError>([&] {
+    RunSession session(request, {}, parts);
+    session.prepare({{"case-1", "", {17, 18}, {}}}, {});
+    session.run_in_memory({});
+  });
+}
+
+// As in a server: the model is there for all runs.
+TEST_F(RunSessionTest, DoesNotRunOnAModelIntoWhichAnEarlierRunWrote) {
+  testing::place(folders.plugins, "writes_weights");
+  const RunRequest writes = folders.request(kTool, "zeroes"),
+                   reads = folders.request(kTool, "reads");
+  OpenParts parts = open_parts(writes);
+  // In the type of the file the weights are mapped, and a write would end the process.
+  parts.model = Model::open(testing::kModel, {.dtype = at::kBFloat16});
+  EXPECT_THAT(message_of_run(writes, parts), HasSubstr("case 'case-1', tool 'zeroes'"));
+  EXPECT_THAT(message_of_run(reads, parts), HasSubstr("before the first case"));
+}
+
 TEST_F(RunSessionTest, KeepsTheErrorOfACaseThatFailed) {
   const RunRequest request = folders.request(kTool, "token_count");
   RunSession session(request, heard.listener(), open_parts(request));

@@ -247,6 +247,35 @@ TEST_P(BruteForce, MeanAndResampleTakeFromReferencePrompts) {
   expect_receipts_hold(resampled);
 }
 
+// A tool of another process takes up what was kept: it would not see these numbers else.
+TEST_P(BruteForce, KeepsTheSumsOfItsMeansForTheProcessThatGoesOn) {
+  bench_.context.set_reference_prompts([&] {
+    return std::vector<Tokens>{bench_.tokens, bench_.tokens_of({7, 1})};
+  });
+  auto given = options();
+  given.points = {"mlp_out"};
+  given.head_points = {};
+  const auto effects_of = [&](auto& tool) {
+    return tool.ablate(bench_.tokens, "mean", Target::token(kTarget), given)["mlp_out_effect"]
+        .tensor.nan_to_num();
+  };
+  const at::Tensor first = effects_of(bench_.tool);
+  bench_.context.begin_case();
+  const auto kept = bench_.context.committed("run_activation_patching_means");
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_EQ((*kept)["done"].tensor.item<std::int64_t>(), 2);
+  EXPECT_EQ((*kept)["positions"].tensor.item<std::int64_t>(), bench_.tokens.size() + 2);
+  const auto of_another_process = [&] {
+    ActivationPatchingTool tool;
+    tool.attach(bench_.context, testing::declared(ActivationPatchingTool::kParameters));
+    return effects_of(tool);
+  };
+  EXPECT_TRUE(first.equal(of_another_process()));
+  (*kept)["block_1_hook_mlp_out"].tensor.mul_(2);
+  bench_.context.commit("run_activation_patching_means", *kept);
+  EXPECT_FALSE(first.equal(of_another_process()));
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, BruteForce, ::testing::Values("gpt2", "llama", "parallel"),
                          [](const auto& param_info) { return std::string(param_info.param); });
 

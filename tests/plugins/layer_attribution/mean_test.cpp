@@ -178,6 +178,60 @@ TEST_P(MeanAblation, NeedsMoreThanOnePrompt) {
   EXPECT_NO_THROW(tool_.check_parameters(tool_.parameters({{"ablation", "mean"}})));
 }
 
+TEST_P(MeanAblation, NeedsMoreThanOnePromptInAFile) {
+  const TempDir folder;
+  const auto file = folder.write("one.jsonl", "{\"ids\": [3, 17, 5]}\n");
+  EXPECT_THAT(message_of<UsageError>([&] {
+                tool_.check_parameters(
+                    tool_.parameters({{"ablation", "mean"}, {"reference", file.string()}}));
+              }),
+              HasSubstr("found 1 prompt in one.jsonl"));
+}
+
+constexpr const char* kKeptMeans = "run_layer_attribution_means";
+
+TEST_P(MeanAblation, KeepsItsSumsForTheProcessThatGoesOn) {
+  set_cases(kPrompts);
+  const Dataset first = run("mean");
+  context_.begin_case();
+  const auto kept = context_.committed(kKeptMeans);
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_EQ((*kept)["done"].tensor.item<std::int64_t>(), 3);
+  EXPECT_EQ((*kept)["tokens"].tensor.item<std::int64_t>(), 14);
+
+  // A tool of another process, which takes up what was kept: it would not see these numbers else.
+  (*kept)["z"].tensor.mul_(2);
+  context_.commit(kKeptMeans, *kept);
+  LayerAttributionTool other;
+  other.attach(context_, testing::declared(LayerAttributionTool::kParameters));
+  LayerAttributionOptions options;
+  options.ablation = {"mean"};
+  const Dataset second = other.to_logit(tokens_, Target::token(6), options);
+  EXPECT_FALSE(at::equal(first["head_ablation_effect"].tensor.nan_to_num(),
+                         second["head_ablation_effect"].tensor.nan_to_num()));
+  EXPECT_TRUE(at::equal(first["ablation_effect"].tensor.nan_to_num(),
+                        second["ablation_effect"].tensor.nan_to_num()))
+      << "the sums of the outputs of attention and MLP are as they were";
+}
+
+TEST_P(MeanAblation, GoesOnWithTheSumsOverSomeOfThePrompts) {
+  set_cases(kPrompts);
+  const Dataset whole = run("mean");
+  const auto of_all = context_.committed(kKeptMeans);
+  set_cases({kPrompts[0], kPrompts[1]});
+  run("mean");
+  auto of_two = context_.committed(kKeptMeans);
+  ASSERT_TRUE(of_all && of_two);
+  // As the process that was ended after two of the three prompts leaves it.
+  (*of_two)["request"].tensor.copy_((*of_all)["request"].tensor);
+  context_.commit(kKeptMeans, *of_two);
+  set_cases(kPrompts);
+  const Dataset resumed = run("mean");
+  for (const char* name : {"ablation_effect", "head_ablation_effect"})
+    EXPECT_TRUE(at::equal(whole[name].tensor.nan_to_num(), resumed[name].tensor.nan_to_num()));
+  EXPECT_EQ(resumed.attributes.at("reference_prompts"), Attribute(std::int64_t{3}));
+}
+
 TEST_P(MeanAblation, NamesTheLineOfAReferenceThatCannotBeRead) {
   const TempDir folder;
   const auto file = folder.write("many.jsonl", "{\"ids\": [1]}\n{\"ids\": [1000000]}\n");

@@ -5,7 +5,6 @@
 #include <lensbench/error.hpp>
 
 #include "archive/archive_reader.hpp"
-#include "archive/digest/verify.hpp"
 #include "archive/run/finished_run.hpp"
 #include "archive/run/run_folder.hpp"
 #include "archive/sandbox/guard.hpp"
@@ -73,10 +72,7 @@ std::vector<std::int64_t> seeds_of(const Options& options) {
 /// Verified in a child process first, since the file under this name can be anything.
 void require_intact_grading(const fs::path& out) {
   ask_child({{out}}, [&] {
-    const VerifyResult found = verify_archive(out);
-    if (!found.intact)
-      throw InputError(out.string() + ": damaged: " + found.findings.front() +
-                       "; move it away and run the same command again");
+    require_intact_run(out);
     return std::string();
   });
 }
@@ -96,7 +92,7 @@ void say_archive(const SealResult& sealed) {
 int say_finished(const fs::path& out, const RunPlan& plan,
                  const std::vector<grading::Floor>& floors) {
   require_intact_grading(out);
-  const FinishedRun run = finish_sealed_run(out, plan);
+  const FinishedRun run = finish_sealed_run(out, plan, Verified::yes);
   const int code = in_child({{out}}, [&] {
     const ArchiveReader archive(out);
     for (const std::string& line : grading::stored_report(archive)) std::cout << line << "\n";

@@ -296,6 +296,21 @@ TEST(States, AreKeptUntilTheirCaseIsSafe) {
   EXPECT_FALSE(writer.state(0, 0, "half").has_value());
 }
 
+TEST(States, OfTheRunSurviveItsCasesAndAreThereAfterAResume) {
+  const TempDir folder;
+  {
+    RunWriter writer = RunWriter::start(folder / "a.h5", packed_plan(2), false);
+    writer.commit_state(-1, 0, "run_means", packed_result(3).at("lens"));
+    writer.commit(0, packed_result(0), {});
+    writer.make_safe();
+  }
+  RunWriter writer = RunWriter::start(folder / "a.h5", packed_plan(2), true);
+  const auto state = writer.state(-1, 0, "run_means");
+  ASSERT_TRUE(state.has_value());
+  EXPECT_EQ((*state)["value"].tensor[0].item<float>(), 3);
+  EXPECT_FALSE(writer.state(1, 0, "run_means").has_value());
+}
+
 TEST(States, ThatAreDamagedAreNone) {
   const TempDir folder;
   RunWriter writer = RunWriter::start(folder / "a.h5", packed_plan(1), false);

@@ -1,0 +1,96 @@
+#include "session/crash_report.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstring>
+#include <string_view>
+
+// A handler of signals may neither take memory nor lock, so the texts are in buffers of fixed
+// size, which it only writes out.
+
+namespace lensbench {
+namespace {
+
+/// A text that is cut to the size of its buffer.
+struct CrashText {
+  std::array<char, 1024> bytes{};
+  std::atomic<std::size_t> size = 0;
+
+  void set(std::string_view text) {
+    size = 0;  // a crash meanwhile finds no text, and never half of one
+    const std::size_t kept = std::min(text.size(), bytes.size());
+    std::memcpy(bytes.data(), text.data(), kept);
+    size = kept;
+  }
+};
+
+CrashText crash_place, crash_advice;
+/// The process that the report is for, and not one that it forks; 0: there is no report.
+std::atomic<pid_t> reported_process = 0;
+
+constexpr std::array kCrashes = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+
+void say_at_crash(std::string_view text) {
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+}
+
+void report_crash(int signal, siginfo_t* info, void*) {
+  // The signal comes again after this handler, and then ends the process.
+  ::signal(signal, SIG_DFL);
+  if (reported_process == getpid()) {
+    say_at_crash("lensbench: ");
+    if (crash_place.size == 0)
+      say_at_crash("the run");
+    else
+      say_at_crash({crash_place.bytes.data(), crash_place.size});
+    say_at_crash(": the process crashed");
+    if (signal == SIGSEGV && info->si_code == SEGV_ACCERR)
+      say_at_crash(
+          " in a write to memory that is read-only, as the weights of the model are; change a copy "
+          "(clone)");
+    say_at_crash({crash_advice.bytes.data(), crash_advice.size});
+    say_at_crash("\n");
+  }
+  raise(signal);
+}
+
+/// A handler of others, such as that of a sanitizer, stays.
+void catch_crash(int signal) {
+  struct sigaction now {};
+  if (sigaction(signal, nullptr, &now) != 0 || (now.sa_flags & SA_SIGINFO) != 0 ||
+      now.sa_handler != SIG_DFL)
+    return;
+  struct sigaction action {};
+  action.sa_sigaction = report_crash;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(signal, &action, nullptr);
+}
+
+}  // namespace
+
+CrashReport::CrashReport(const std::string& advice) {
+  crash_place.set("");
+  crash_advice.set(advice);
+  reported_process = getpid();
+  for (const int signal : kCrashes) catch_crash(signal);
+}
+
+CrashReport::~CrashReport() {
+  reported_process = 0;
+  for (const int signal : kCrashes) {
+    struct sigaction now {};
+    if (sigaction(signal, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
+        now.sa_sigaction == report_crash)
+      ::signal(signal, SIG_DFL);
+  }
+}
+
+void CrashReport::note(const std::string& now) {
+  crash_place.set(now);
+}
+
+}  // namespace lensbench
