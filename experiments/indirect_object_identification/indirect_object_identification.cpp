@@ -315,8 +315,7 @@ class IndirectObjectIdentification final : public Experiment {
     summary.save("top_heads", chosen_heads(selection, heads, paths ? &*paths : nullptr));
     summary.save("circuit", heads);
     if (paths) summary.save("circuit_paths", *paths);
-    if (examines_edges(summary.parameters()))
-      summary.save("edge_circuit", edge_circuit_of(cases));
+    if (examines_edges(summary.parameters())) summary.save("edge_circuit", edge_circuit_of(cases));
   }
 
   Uses<LayerAttribution> attribution_{this, "layer_attribution"};

@@ -21,8 +21,9 @@ Terms random_writes(Philox& random, const FillerSpaces& spaces, double length, d
   return terms;
 }
 
-/// Lets a head move random terms of tokens to `written`, which the caller has drawn before them: the
-/// order of two draws in one call would depend on the compiler, and so would the model of a seed.
+/// Lets a head move random terms of tokens to `written`, which the caller has drawn before them:
+/// the order of two draws in one call would depend on the compiler, and so would the model of a
+/// seed.
 void move_random(Head& head, const FillerSpaces& spaces, Philox& random, const Terms& written) {
   const double length = std::sqrt(static_cast<double>(spaces.tokens.size));
   head.move(random_terms(random, spaces.tokens, length), written);

@@ -119,8 +119,8 @@ class BaseSweep {
  private:
   using Rows = std::span<const ResolvedCell* const>;
 
-  /// Keeps the streams of the blocks in which a cell starts, as they are before the interventions on
-  /// the block's hook_resid_pre: a forward that starts there applies those itself.
+  /// Keeps the streams of the blocks in which a cell starts, as they are before the interventions
+  /// on the block's hook_resid_pre: a forward that starts there applies those itself.
   void keep_streams(Hooks& hooks) {
     std::set<std::int64_t> starts;
     for (const ResolvedCell& cell : cells_) starts.insert(cell.first_block);

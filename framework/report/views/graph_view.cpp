@@ -40,8 +40,8 @@ Column text_column(const View& view, const std::string& header,
   return column;
 }
 
-/// Columns that name an edge: coordinates, then texts that the tool shows with the graph; its number
-/// where it has neither.
+/// Columns that name an edge: coordinates, then texts that the tool shows with the graph; its
+/// number where it has neither.
 std::vector<Column> key_columns(const View& view, const std::string& dim,
                                 const std::vector<const Variable*>& texts,
                                 const std::vector<std::size_t>& rows) {

@@ -64,8 +64,8 @@ TEST_F(InputCost, AnnounceTheMemoryOfTheirMethods) {
   const auto bytes = [&](const Settings& settings) {
     return *bench_.tool.estimate(Request(longer, bench_.tool.parameters(settings))).bytes;
   };
-  // Two float32 graphs of 3 blocks and 40 positions: 8 streams of 24, 4 projections of 3 heads of 8,
-  // 3 rows of 40 keys (scores, their masked copy, weights) for 3 heads, 3 layers of 40 neurons.
+  // Two float32 graphs of 3 blocks and 40 positions: 8 streams of 24, 4 projections of 3 heads of
+  // 8, 3 rows of 40 keys (scores, their masked copy, weights) for 3 heads, 3 layers of 40 neurons.
   const double two_graphs = 2 * 4.0 * 3 * 40 * (8 * 24 + 4 * 3 * 8 + 3 * 3 * 40 + 3 * 40);
   EXPECT_EQ(bytes({{"methods", "gradient_x_input"}}), two_graphs);
   EXPECT_EQ(bytes({{"methods", "occlusion"}, {"steps", "1000"}}), two_graphs);

@@ -156,8 +156,7 @@ TEST_F(Surgery, InterventionsOnTheStreamThatEntersABlockActOnce) {
   const Dataset dataset = run_with(changed, {{"operation", "repeat"}, {"blocks", "0"}});
   ForwardOptions embedding;
   embedding.stop_at_layer = 0;
-  const at::Tensor stream =
-      bench_.model->forward(make_batch(bench_.tokens), embedding).residual;
+  const at::Tensor stream = bench_.model->forward(make_batch(bench_.tokens), embedding).residual;
   EXPECT_NEAR(value_at(dataset, "cross_entropy", "repeat 0", 0),
               cross_entropy_after(after(stream, {0, 0}) + 0.5, {1, 2}), 1e-5);
 }
