@@ -2,8 +2,8 @@
 
 #include "bench/case_input.hpp"
 #include "bench/input/picture_prompts.hpp"
-#include "bench/result_check.hpp"
-#include "bench/result_name.hpp"
+#include "bench/results/result_check.hpp"
+#include "bench/results/result_name.hpp"
 
 namespace lensbench {
 

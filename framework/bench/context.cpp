@@ -3,7 +3,7 @@
 
 #include "bench/input/prompt_tokens.hpp"
 #include "bench/input/recorded_files.hpp"
-#include "bench/result_name.hpp"
+#include "bench/results/result_name.hpp"
 #include "bench/run_services.hpp"
 #include "bench/shared_forwards.hpp"
 

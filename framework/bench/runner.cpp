@@ -6,7 +6,7 @@
 #include "bench/case_input.hpp"
 #include "bench/parameter_check.hpp"
 #include "bench/plugin_call.hpp"
-#include "bench/result_check.hpp"
+#include "bench/results/result_check.hpp"
 #include "bench/run/case_loop.hpp"
 #include "bench/run/single_tool.hpp"
 #include "core/text/suggest.hpp"

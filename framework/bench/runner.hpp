@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bench/plugin_handles.hpp"
-#include "bench/result_views.hpp"
+#include "bench/results/result_views.hpp"
 #include "core/costs.hpp"
 
 namespace lensbench {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 
-#include "bench/result_check.hpp"
-#include "bench/result_name.hpp"
+#include "bench/results/result_check.hpp"
+#include "bench/results/result_name.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench {

@@ -9,7 +9,7 @@
 
 #include "archive/run/run_writer.hpp"
 #include "bench/runner.hpp"
-#include "session/crash_report.hpp"
+#include "session/process/crash_report.hpp"
 
 namespace lensbench {
 

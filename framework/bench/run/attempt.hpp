@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "bench/result_check.hpp"
+#include "bench/results/result_check.hpp"
 #include "bench/runner.hpp"
 #include "core/foreign_exception.hpp"
 

@@ -2,13 +2,17 @@
 
 #include <utility>
 
-#include "bench/result_check.hpp"
+#include "bench/results/result_check.hpp"
 
 namespace lensbench {
 
 Request request_of(const Tool& tool, const Case& c) {
   return tool.reads_prompts() ? c.request(c.parameters())
                               : Request(Tokens{}, c.parameters()).set_seed(c.seed());
+}
+
+void SingleTool::check_parameters(const Parameters& parameters, const Model&) {
+  slot_->check_parameters(parameters);
 }
 
 void SingleTool::run(Case& c) {

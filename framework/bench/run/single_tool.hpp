@@ -14,6 +14,8 @@ class SingleTool final : public Experiment {
  public:
   explicit SingleTool(const std::string& tool) : slot_(this, tool) {}
 
+  /// The tool's own check, of a tool without parameters too.
+  void check_parameters(const Parameters& parameters, const Model& model) override;
   void run(Case& c) override;
 
   bool takes_batches() const;

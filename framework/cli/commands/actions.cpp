@@ -12,7 +12,7 @@
 #include "core/parameters/picture_parameters.hpp"
 #include "core/text/suggest.hpp"
 #include "plugin/plugin_host.hpp"
-#include "session/exit_guard.hpp"
+#include "session/process/exit_guard.hpp"
 
 namespace lensbench::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include "grading/archive/scores_dataset.hpp"
 #include "grading/run/task_record.hpp"
 #include "session/environment.hpp"
-#include "session/exit_guard.hpp"
+#include "session/process/exit_guard.hpp"
 
 namespace lensbench::grading {
 namespace {

@@ -55,6 +55,18 @@ PromptPair draw_fact(Philox& random, const Facts& facts, bool swap_relation) {
   return prompt;
 }
 
+/// True if the early guesses change at least a quarter of the prompts: they are members of the
+/// circuit, and have no effect where neither answer nor foil is guessed.
+bool guesses_matter(const Facts& facts, const std::vector<PromptPair>& prompts) {
+  const auto guessed = [&](std::int64_t token) {
+    return token == kFirstValue + facts.guess[0] || token == kFirstValue + facts.guess[1];
+  };
+  const auto count = std::count_if(prompts.begin(), prompts.end(), [&](const PromptPair& prompt) {
+    return guessed(prompt.answer) || guessed(prompt.foil);
+  });
+  return 4 * count >= std::ssize(prompts);
+}
+
 /// A neuron for each subject, which writes its value for each relation.
 void store(FactModel& model, std::int64_t layer, const std::string& role) {
   for (std::int64_t subject = 0; subject < kSubjects; ++subject) {
@@ -161,7 +173,10 @@ Plan FactModel::finish(std::string summary, const PlanRequest& request, Philox& 
                      true}};
   for (const bool swap_relation : {false, true}) {
     const auto draw = [&](Philox& draws) { return draw_fact(draws, facts, swap_relation); };
-    PlannedTask task = fact_task(swap_relation, draw_prompts(request.prompts, random, draw));
+    std::vector<PromptPair> prompts = draw_prompts(request.prompts, random, draw);
+    while (swap_relation && !guesses_matter(facts, prompts))
+      prompts = draw_prompts(request.prompts, random, draw);
+    PlannedTask task = fact_task(swap_relation, std::move(prompts));
     change(task, swap_relation);
     plan.tasks.push_back(std::move(task));
   }

@@ -12,7 +12,7 @@
 #include "bench/intact_weights.hpp"
 #include "bench/parameter_check.hpp"
 #include "bench/plugin_handles.hpp"
-#include "bench/result_check.hpp"
+#include "bench/results/result_check.hpp"
 #include "bench/run/single_tool.hpp"
 #include "core/foreign_exception.hpp"
 #include "grading/run/graded_settings.hpp"

@@ -63,16 +63,15 @@ Lines graph_view(const View& view, const std::string& dim,
   std::vector<Plane> planes;
   Lines lines;
   for (const Variable* variable : variables) {
-    std::string text = view.text(variable->name);
-    if (!variable->long_name.empty()) text += ": " + view.text(variable->long_name);
+    std::string note;
     if (variable->is_text()) {
       texts.push_back(variable);
     } else {
       numbers.push_back(variable);
       planes.push_back(plane_of(view, *variable, dim, "", none));
-      if (!planes.back().fixed.empty()) text += "; at " + planes.back().fixed;
+      if (!planes.back().fixed.empty()) note = "at " + planes.back().fixed;
     }
-    say(lines, text, view.style);
+    if (!variable->long_name.empty() || !note.empty()) head(lines, view, *variable, note);
   }
   std::vector<std::size_t> rows = by_size(planes.front().values);
   const std::size_t all = rows.size();

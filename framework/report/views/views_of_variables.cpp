@@ -107,14 +107,26 @@ class Pictures {
     const std::string dim = shared_dim(kind, variable);
     // A picture with the same dimension takes the variable as a further column.
     const auto same = std::find_if(pictures_.begin(), pictures_.end(), [&](const Picture& one) {
-      return !dim.empty() && one.dim == dim;
+      return !dim.empty() && one.dim == dim && fits(one, variable, kind);
     });
-    if (same == pictures_.end())
+    if (same == pictures_.end()) {
       pictures_.push_back({kind, dim, {&variable}});
-    else
-      same->variables.push_back(&variable);
+      return;
+    }
     // Texts that came before their graph name its edges.
-    if (same != pictures_.end() && kind == Kind::graph) same->kind = kind;
+    if (kind == Kind::graph && has_texts_alone(*same)) same->kind = kind;
+    same->variables.push_back(&variable);
+  }
+
+  static bool has_texts_alone(const Picture& picture) {
+    return std::all_of(picture.variables.begin(), picture.variables.end(),
+                       [](const Variable* one) { return one->is_text(); });
+  }
+
+  // The list of a graph has one number of each of its variables for an edge, and texts.
+  static bool fits(const Picture& picture, const Variable& variable, Kind kind) {
+    const bool graph = picture.kind == Kind::graph;
+    return graph == (kind == Kind::graph) || variable.is_text() || has_texts_alone(picture);
   }
 
   // Dimension of the table that a variable shares with others; empty for a picture of its own.

@@ -54,6 +54,8 @@ constexpr double kParity = 5e-4;
 
 TEST(Activations, RefuseHooksThatSelectNothingBeforeTheFirstCase) {
   Sample sample;
+  sample.tool.attach(sample.context, testing::declared(ActivationsTool::kParameters),
+                     "tool 'activations'");
   const auto refusal = [&](const std::string& hooks) {
     return message_of<UsageError>([&] {
       sample.tool.check_parameters(sample.tool.parameters({{"hooks", hooks}}));

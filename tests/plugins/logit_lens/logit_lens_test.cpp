@@ -213,6 +213,8 @@ TEST_P(LogitLensOf, FollowsOneLogitThroughTheLayers) {
 }
 
 TEST_P(LogitLensOf, RefusesAnEmptyListOfPointsBeforeTheFirstCase) {
+  bench.tool.attach(bench.context, testing::declared(LogitLensTool::kParameters),
+                    "tool 'logit_lens'");
   EXPECT_NO_THROW(bench.tool.check_parameters(bench.tool.parameters({})));
   EXPECT_THAT(testing::message_of<UsageError>([&] {
                 bench.tool.check_parameters(bench.tool.parameters({{"points", "none"}}));

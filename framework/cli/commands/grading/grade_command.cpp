@@ -19,7 +19,7 @@
 #include "grading/output/grade_text.hpp"
 #include "grading/run/plant_models.hpp"
 #include "serve/temporary_folder.hpp"
-#include "session/interrupts.hpp"
+#include "session/process/interrupts.hpp"
 
 namespace lensbench::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "cli/commands/run_messages.hpp"
-#include "session/interrupts.hpp"
+#include "session/process/interrupts.hpp"
 
 namespace lensbench::cli {
 

@@ -9,7 +9,7 @@
 #include "grading/archive/grade_recipe.hpp"
 #include "grading/run/plant_models.hpp"
 #include "serve/temporary_folder.hpp"
-#include "session/interrupts.hpp"
+#include "session/process/interrupts.hpp"
 
 namespace lensbench::cli {
 namespace {

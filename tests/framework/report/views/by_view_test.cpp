@@ -184,8 +184,8 @@ TEST(RenderByView, ListsTheEdgesOfAGraphByTheTextsOfTheirEnds) {
   const std::string text = render_dataset("x", dataset, token_text, {});
   EXPECT_THAT(text, HasSubstr(R"(
 from  to      effect
-L0H1  L1H0     0.500
-L0H2  logits   0.250
+L0H1  L1H0    0.5000
+L0H2  logits  0.2500
 )"));
   EXPECT_THAT(text, Not(HasSubstr("Not drawn")));
 }

@@ -1,4 +1,4 @@
-#include "bench/result_views.hpp"
+#include "bench/results/result_views.hpp"
 
 #include <algorithm>
 #include <optional>

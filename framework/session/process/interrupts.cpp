@@ -1,4 +1,4 @@
-#include "session/interrupts.hpp"
+#include "session/process/interrupts.hpp"
 
 #include <csignal>
 

@@ -1,4 +1,4 @@
-#include "session/crash_report.hpp"
+#include "session/process/crash_report.hpp"
 
 #include <signal.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "bench/result_name.hpp"
+#include "bench/results/result_name.hpp"
 
 #include <algorithm>
 #include <lensbench/error.hpp>

@@ -1,4 +1,4 @@
-#include "bench/result_check.hpp"
+#include "bench/results/result_check.hpp"
 
 #include <ATen/ops/isinf.h>
 #include <ATen/ops/isnan.h>

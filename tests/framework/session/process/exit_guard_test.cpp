@@ -1,4 +1,4 @@
-#include "session/exit_guard.hpp"
+#include "session/process/exit_guard.hpp"
 
 #include <gtest/gtest.h>
 
