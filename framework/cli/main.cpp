@@ -50,7 +50,8 @@ void (*before_immediate_exit)() = nullptr;
 
 // `_exit` and `_Exit` of a plug-in end a process without any exit function, so a run would end with
 // the code of the plug-in. Symbols of the program precede those of the C library in every library
-// that is loaded: the library of lensbench asks here to be called first (session/process/exit_guard.cpp).
+// that is loaded: the library of lensbench asks here to be called first
+// (session/process/exit_guard.cpp).
 extern "C" {
 [[gnu::visibility("default")]] void lensbench_set_before_immediate_exit(void (*function)()) {
   before_immediate_exit = function;

@@ -18,9 +18,9 @@
 #include "report/summary/expected_cost.hpp"
 #include "session/archive_sink.hpp"
 #include "session/environment.hpp"
+#include "session/model_options.hpp"
 #include "session/process/exit_guard.hpp"
 #include "session/process/interrupts.hpp"
-#include "session/model_options.hpp"
 #include "session/recipe.hpp"
 #include "session/run_notes.hpp"
 

@@ -15,10 +15,10 @@
 #include "archive/run/run_writer.hpp"
 #include "bench/runner.hpp"
 #include "plugin/plugin_host.hpp"
-#include "session/process/interrupts.hpp"
 #include "session/kept_results.hpp"
 #include "session/open_parts.hpp"
 #include "session/pictures/run_pictures.hpp"
+#include "session/process/interrupts.hpp"
 #include "session/run_request.hpp"
 
 namespace lensbench {
