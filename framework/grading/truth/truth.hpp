@@ -96,7 +96,7 @@ struct NeuronEffects {
 struct Edge {
   std::string source, target, slot;  ///< slot: `q`, `k`, `v` or `in`
   bool operator==(const Edge&) const = default;
-  auto operator<=>(const Edge&) const = default;
+  auto operator<=>(const Edge&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 /// Effect of an edge, mean over prompts, logits.

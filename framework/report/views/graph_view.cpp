@@ -36,6 +36,7 @@ std::vector<std::size_t> by_size(const std::vector<double>& values) {
 Column text_column(const View& view, const std::string& header,
                    const std::vector<std::string>& texts, const std::vector<std::size_t>& rows) {
   Column column{view.text(header), Align::left, {}, 8};
+  column.cells.reserve(rows.size());
   for (const std::size_t row : rows) column.cells.push_back(view.text(texts[row]));
   return column;
 }
@@ -80,6 +81,7 @@ Lines graph_view(const View& view, const std::string& dim,
   const std::size_t keys = columns.size();
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     std::vector<double> values;
+    values.reserve(rows.size());
     for (const std::size_t row : rows) values.push_back(planes[i].at(row, 0));
     columns.push_back({name_with_unit(view, *numbers[i]), Align::right, column_of(values), 0});
   }

@@ -107,6 +107,7 @@ TEST_F(RunSessionTest, ExpectsNoCostOfACaseThatCannotRun) {
 /// Cases of three tokens each.
 std::vector<CaseInput> alike_cases(const std::vector<std::int64_t>& first_ids) {
   std::vector<CaseInput> cases;
+  cases.reserve(first_ids.size());
   for (const std::int64_t id : first_ids)
     cases.push_back({"case-" + std::to_string(cases.size() + 1), "", {id, 17, 18}, {}});
   return cases;
