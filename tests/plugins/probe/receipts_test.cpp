@@ -1,3 +1,5 @@
+#include "probe/receipts.hpp"
+
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/one_hot.h>
 #include <ATen/ops/tensor.h>
@@ -6,8 +8,6 @@
 #include <cmath>
 #include <string>
 #include <vector>
-
-#include "probe/receipts.hpp"
 
 namespace lensbench::probing {
 namespace {
