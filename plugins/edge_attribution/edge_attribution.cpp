@@ -158,21 +158,13 @@ void add_nodes(Dataset& dataset, const Graph& graph, const at::Tensor& nodes,
     dataset.set_attribute("node_score", "claim", "effect.total negated");
 }
 
-/// Numbers as they are given in a parameter.
-std::vector<std::string> as_given(const std::vector<double>& numbers) {
-  std::vector<std::string> texts;
-  texts.reserve(numbers.size());
-  for (const double number : numbers) texts.push_back(tracing::number_text(number));
-  return texts;
-}
-
 void add_options(Dataset& dataset, const EdgeAttributionOptions& options) {
   dataset.attributes["method"] = options.method;
   dataset.attributes["steps"] = options.steps;
   dataset.attributes["level"] = options.level;
   dataset.attributes["select"] = options.select;
   dataset.attributes["ablation"] = options.ablation;
-  dataset.attributes["proportions"] = as_given(options.proportions);
+  dataset.attributes["proportions"] = tracing::number_texts(options.proportions);
   dataset.attributes["random_draws"] = options.random_draws;
   dataset.attributes["most_circuits"] = options.most_circuits;
   dataset.attributes["min_gap"] = options.min_gap;

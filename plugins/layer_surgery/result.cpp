@@ -7,10 +7,10 @@
 #include <ATen/ops/tensor.h>
 
 #include <array>
-#include <charconv>
 #include <lensbench/statistics.hpp>
 #include <utility>
 
+#include "common/number_text.hpp"
 #include "orders.hpp"
 #include "prune.hpp"
 
@@ -206,12 +206,7 @@ namespace {
 /// Numbers as they are given in a parameter.
 template <class Number>
 std::vector<std::string> as_given(const std::vector<Number>& numbers, const char* none) {
-  std::vector<std::string> texts;
-  texts.reserve(numbers.size() + 1);
-  for (const Number number : numbers) {
-    std::array<char, 32> text{};
-    texts.emplace_back(text.data(), std::to_chars(text.begin(), text.end(), number).ptr);
-  }
+  std::vector<std::string> texts = tracing::number_texts(numbers);
   if (texts.empty()) texts.emplace_back(none);
   return texts;
 }

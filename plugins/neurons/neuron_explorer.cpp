@@ -6,11 +6,10 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <lensbench/error.hpp>
 #include <numeric>
 
+#include "common/number_text.hpp"
 #include "common/text_alone.hpp"
 #include "effects.hpp"
 #include "explorer_result.hpp"
@@ -150,16 +149,6 @@ std::vector<std::string> texts_of(const std::vector<NeuronId>& neurons) {
   return texts;
 }
 
-std::vector<std::string> texts_of(const std::vector<double>& numbers) {
-  std::vector<std::string> texts;
-  texts.reserve(numbers.size());
-  for (const double number : numbers) {
-    std::array<char, 32> text{};
-    texts.emplace_back(text.data(), std::to_chars(text.begin(), text.end(), number).ptr);
-  }
-  return texts;
-}
-
 void add_attributes(Dataset& dataset, const TextExamples& text,
                     const NeuronExplorerOptions& options) {
   auto& attributes = dataset.attributes;
@@ -174,7 +163,7 @@ void add_attributes(Dataset& dataset, const TextExamples& text,
   attributes["distinct"] = static_cast<std::int64_t>(options.distinct);
   attributes["quantiles"] = options.quantiles;
   attributes["top_k"] = options.top_k;
-  attributes["factors"] = texts_of(options.factors);
+  attributes["factors"] = tracing::number_texts(options.factors);
   if (options.interpolate.empty()) attributes["interpolate"] = "none";
   attributes["optimise"] = options.optimise;
   attributes["optimise_steps"] = options.optimise_steps;

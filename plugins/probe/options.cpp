@@ -63,14 +63,11 @@ void check_options(const ProbeOptions& options) {
 
 void add_options(Dataset& dataset, const ProbeOptions& options) {
   auto& attributes = dataset.attributes;
-  std::vector<std::string> lambdas;
-  lambdas.reserve(options.lambdas.size());
-  for (const double lambda : options.lambdas) lambdas.push_back(tracing::number_text(lambda));
   attributes["hooks"] = options.hooks;
   attributes["position"] = options.position;
   attributes["kind"] = options.kind;
   attributes["folds"] = options.folds;
-  attributes["lambdas"] = lambdas;
+  attributes["lambdas"] = tracing::number_texts(options.lambdas);
   attributes["sparse_k"] = options.sparse_k;
   attributes["controls"] = options.controls;
   attributes["standardize"] = static_cast<std::int64_t>(options.standardize);

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "common/number_text.hpp"
 #include "generated.hpp"
 #include "receipts.hpp"
 #include "result.hpp"
@@ -27,7 +28,7 @@ void add_texts(Dataset& dataset, const SteeringPlan& plan, const std::vector<Ste
     for (std::size_t a = 0; a < plan.alphas.size(); ++a) {
       // A text has one axis, so a cell is named in words.
       labels.push_back("layer " + std::to_string(layer.layer) + ", alpha " +
-                       number_text(plan.alphas[a]));
+                       tracing::number_text(plan.alphas[a]));
       std::string text;
       for (const std::string& token : to_str_tokens(plan.context.model(), runs[first + a].ids))
         text += token;

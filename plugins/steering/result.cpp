@@ -8,11 +8,10 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
 
+#include "common/number_text.hpp"
 #include "directions.hpp"
 
 namespace lensbench::steering {
@@ -88,12 +87,6 @@ Split split(const std::vector<at::Tensor>& of_layers) {
 
 }  // namespace
 
-std::string number_text(double number) {
-  std::array<char, 32> text{};
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
-  return {text.data(), end};
-}
-
 const char* to_string(SteeringMode mode) {
   if (mode == SteeringMode::project) return "project";
   return mode == SteeringMode::clamp ? "clamp" : "add";
@@ -153,9 +146,7 @@ Dataset with_axes(const SteeringPlan& plan, const std::vector<SteeredLayer>& lay
   dataset.add("steered", {"token"}, steered_tokens(plan), "1", "1 where the prompt is steered");
   add_directions(dataset, layers);
   add_attributes(dataset, plan, options);
-  std::vector<std::string> alphas;
-  for (const double alpha : plan.alphas) alphas.push_back(number_text(alpha));
-  dataset.attributes["alphas"] = alphas;
+  dataset.attributes["alphas"] = tracing::number_texts(plan.alphas);
   Provenance{.definition = "steering/1",
              .samples = options.controls,
              .seed_stream = static_cast<std::int64_t>(kControlStream)}

@@ -18,9 +18,6 @@ void add_prompt(Dataset& dataset, const SteeringPlan& plan, const std::vector<Pr
                 const std::vector<double>& slopes);
 void add_neutral(Dataset& dataset, const NeutralCost& cost, const SteeringOptions& options);
 
-/// Shortest text of a number.
-std::string number_text(double number);
-
 const char* to_string(SteeringMode mode);
 const char* to_string(SteeredPart part);
 

@@ -1,10 +1,9 @@
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <functional>
 #include <lensbench/metric.hpp>
 
+#include "common/number_text.hpp"
 #include "common/worst.hpp"
 #include "token_analyzer/analysis.hpp"
 #include "token_analyzer/columns.hpp"
@@ -203,17 +202,6 @@ double perplexity_error(const Steps& steps) {
   return again == stored ? 0.0 : std::abs(again / stored - 1);  // both may be infinite
 }
 
-/// Shortest text that reads back as the same number.
-std::vector<std::string> texts_of(const std::vector<double>& numbers) {
-  std::vector<std::string> texts;
-  for (const double number : numbers) {
-    std::array<char, 32> text{};
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
-    texts.emplace_back(text.data(), end);
-  }
-  return texts;
-}
-
 /// Adds the options by the names of the tool's parameters.
 void add_options(Dataset& dataset, const TokenAnalyzerOptions& options) {
   const bool sampled = options.max_new_tokens > 0 && options.sampling.temperature > 0;
@@ -230,8 +218,8 @@ void add_options(Dataset& dataset, const TokenAnalyzerOptions& options) {
   dataset.attributes["sample_top_k"] = options.sampling.top_k;
   dataset.attributes["sample_top_p"] = options.sampling.top_p;
   dataset.attributes["seed"] = static_cast<std::int64_t>(options.sampling.seed);
-  dataset.attributes["temperatures"] = texts_of(options.temperatures);
-  dataset.attributes["nucleus"] = texts_of(options.nucleus);
+  dataset.attributes["temperatures"] = tracing::number_texts(options.temperatures);
+  dataset.attributes["nucleus"] = tracing::number_texts(options.nucleus);
   dataset.attributes["entropy_jump_threshold"] = options.entropy_jump_threshold;
   dataset.attributes["entropy_jump_history"] = options.entropy_jump_history;
   dataset.attributes["versus_model"] = "none";

@@ -131,7 +131,7 @@ TEST_F(LongWork, SaysTheTextThatAPlugInThrowsBeforeTheFirstCase) {
 }
 
 #ifndef __SANITIZE_ADDRESS__  // it reports crashes itself
-// The weights of the model in float32 are the mapped file, into which nobody can write.
+// Weights in float32 are mapped from the checkpoint read-only, so that a write into them crashes.
 TEST_F(LongWork, NamesTheCaseAndTheToolOfACrashAtOnce) {
   testing::place(directory_, "writes_weights");
   directory_.write("ids.jsonl", "{\"ids\": [1]}\n{\"ids\": [1, 2]}\n");

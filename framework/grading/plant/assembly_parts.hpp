@@ -49,7 +49,8 @@ void require_channels(const std::string& role, std::int64_t needed, std::int64_t
 void order_components(std::vector<Role>& components);
 
 /// The same for a Llama: rotary positions, keys and values that heads share, a gated MLP, and no
-/// biases. The stream holds a large constant in one dimension, which stands for the constant 1 too.
+/// biases. One dimension of the stream holds a large constant, from which readers take their
+/// biases.
 Assembled assemble_llama(Wiring wiring, Gauge gauge, Philox& random);
 
 /// The same for a BERT, whose norms follow the additions: they let the stream as it is but for

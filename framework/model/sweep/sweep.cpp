@@ -119,20 +119,15 @@ class BaseSweep {
  private:
   using Rows = std::span<const ResolvedCell* const>;
 
-  /// Keeps the streams of the blocks in which a cell starts, as they are before the interventions
-  /// on the block's hook_resid_pre: a forward that starts there applies those itself.
+  /// Keeps the streams of the blocks in which a cell starts, as the block before leaves them: a
+  /// forward that starts there applies the interventions on the block's hook_resid_pre itself. The
+  /// stream of block 0 can only be read after these.
   void keep_streams(Hooks& hooks) {
     std::set<std::int64_t> starts;
     for (const ResolvedCell& cell : cells_) starts.insert(cell.first_block);
-    if (starts.contains(0)) {
-      ForwardOptions embedding;
-      embedding.stop_at_layer = 0;
-      streams_[0] = model_.forward(tokens_, embedding, hooks).residual;
-    }
     for (const std::int64_t block : starts)
-      if (block > 0)
-        hooks.read(residual_hook(spec_, block),
-                   [this, block](const at::Tensor& x, const HookPoint&) { streams_[block] = x; });
+      hooks.read(residual_hook(spec_, block),
+                 [this, block](const at::Tensor& x, const HookPoint&) { streams_[block] = x; });
   }
 
   /// One block of the rows that have joined so far. Writes go to the row of their cell.
@@ -156,6 +151,10 @@ class BaseSweep {
         if (write.block == block)
           writes[write.hook()].emplace_back(&write, static_cast<std::int64_t>(row));
     Hooks hooks;
+    // The kept stream has the interventions on this point already, which must not act again.
+    if (block == 0)
+      hooks.replace(residual_hook(spec_, 0),
+                    [&rows](const at::Tensor&, const HookPoint&) { return rows; });
     for (const auto& [hook, all] : writes)
       hooks.replace(hook, [&all = all, first](const at::Tensor& x, const HookPoint&) {
         at::Tensor changed = x.clone();

@@ -29,7 +29,8 @@ struct CrashText {
 };
 
 CrashText crash_place, crash_advice;
-/// The process that the report is for, and not one that it forks; 0: there is no report.
+/// Id of the process whose crash is reported, 0 without a report. A process that it forks has
+/// another id.
 std::atomic<pid_t> reported_process = 0;
 
 constexpr std::array kCrashes = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};

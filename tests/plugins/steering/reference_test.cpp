@@ -8,9 +8,6 @@
 namespace lensbench::steering {
 namespace {
 
-// The model runs in float32 here, for logits of size up to 10.
-constexpr double kFloat32 = 3e-5;
-
 class SteeringReference : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(SteeringReference, HasTheSameEffectsCostsAndTokens) {

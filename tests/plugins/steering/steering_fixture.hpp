@@ -18,6 +18,9 @@ namespace lensbench::steering {
 
 using testing::receipt_of;
 
+// Against float64 where the model runs in float32, for logits of size up to 10.
+inline constexpr double kFloat32 = 3e-5;
+
 /// The tool on a model, with its declared parameters.
 struct SteeringBench : testing::ToolBench<SteeringTool> {
   SteeringBench(const std::shared_ptr<const Model>& given, const std::vector<std::int64_t>& ids)
