@@ -3,6 +3,7 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "bench/access/context_access.hpp"
 #include "bench/input/picture_prompts.hpp"
 
 namespace lensbench {
@@ -59,8 +60,8 @@ void set_reference_cases(Context& context, const std::vector<CaseInput>& cases) 
   std::vector<CaseInput> prompts;
   prompts.reserve(cases.size());
   for (const CaseInput& input : cases) prompts.push_back({input.id, input.text, input.ids, {}});
-  context.set_reference_prompts(
-      [prompts = std::move(prompts), &context] { return tokens_of(prompts, context); });
+  ContextAccess::set_reference_prompts(
+      context, [prompts = std::move(prompts), &context] { return tokens_of(prompts, context); });
 }
 
 /// The field of the case wins over the parameter, which is the same for all cases.

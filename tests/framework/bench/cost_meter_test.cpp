@@ -28,7 +28,7 @@ struct TwoTools final : Experiment {
   Uses<Sleeper> a{this, "a"}, b{this, "b"};
   Sleeper tool;
   CostMeter meter{nullptr};
-  MeteredSlots metered{tool_slots(), meter};
+  MeteredSlots metered{SlotAccess::slots(*this), meter};
   TwoTools() {
     a.bind(tool);
     b.bind(tool);
