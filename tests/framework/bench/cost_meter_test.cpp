@@ -30,8 +30,8 @@ struct TwoTools final : Experiment {
   CostMeter meter{nullptr};
   MeteredSlots metered{SlotAccess::slots(*this), meter};
   TwoTools() {
-    a.bind(tool);
-    b.bind(tool);
+    SlotAccess::bind(a, tool);
+    SlotAccess::bind(b, tool);
     meter.begin_case();
   }
   void run(Case&) override {}
