@@ -230,8 +230,12 @@ TEST(PublicHeaders, GiveAuthorsTheseTypesAndFunctionsOfTheBench) {
        {{"ModelOptions", "KeyValueCache", "ForwardOptions", "Logits", "ForwardOutput",
          "Unembedding", "Model"},
         {"model_families"}}},
+      {"parameters",
+       {{"ParameterType", "ParameterSpec", "ParameterInfo", "Parameters"},
+        {"is_list", "describe", "expectation"}}},
       {"plugin_descriptor",
        {{"PluginEntryKind", "PluginEntry", "PluginFactory", "PluginFactories"}, {}}},
+      {"request", {{"Picture", "Request"}, {}}},
       {"tool", {{"CostEstimate", "Tool"}, {}}},
       {"uses", {{"ToolSlot", "Uses"}, {}}},
   };
