@@ -17,6 +17,7 @@
 #include "folder.hpp"
 #include "logit_lens/logit_lens.hpp"
 #include "measure.hpp"
+#include "support/contexts.hpp"
 #include "support/random_model.hpp"
 
 // What an archive costs: against the analysis it keeps, and against writing the same bytes to a
@@ -63,7 +64,7 @@ double sum(const std::vector<Clock>& times, Measure measure) {
 void archive_share_of_a_lens_run(benchmark::State& state) {
   constexpr std::int64_t kCases = 4;
   const auto model = random_model(gpt2_small_spec(), 1);
-  Context context(model, 0);
+  Context context = lensbench::testing::context_of(model);
   lens::LogitLensTool tool;
   tool.attach(context);
   std::vector<std::int64_t> ids(static_cast<std::size_t>(state.range(0)));

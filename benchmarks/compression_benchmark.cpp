@@ -12,6 +12,7 @@
 
 #include "logit_lens/logit_lens.hpp"
 #include "measure.hpp"
+#include "support/contexts.hpp"
 #include "support/folders.hpp"
 
 // What deflate saves and costs on what archives hold: the lens' results and full-width activations
@@ -114,7 +115,7 @@ struct Embedded {
 
 void compression_of_lens_results(benchmark::State& state) {
   const Embedded embedded;
-  Context context(embedded.model, 0);
+  Context context = lensbench::testing::context_of(embedded.model);
   lens::LogitLensTool tool;
   tool.attach(context);
   std::vector<at::Tensor> arrays;

@@ -14,6 +14,7 @@
 
 #include "logit_lens/logit_lens.hpp"
 #include "measure.hpp"
+#include "support/contexts.hpp"
 #include "support/random_model.hpp"
 
 // The lens at the shape of GPT-2 small: 12 layers and the embedding, 256 positions, top-10, every
@@ -87,7 +88,7 @@ BENCHMARK(lens_against_bare_product)->UseManualTime()->Iterations(7)->Unit(bench
 /// The whole tool on a model of that shape: how much more memory than the model is resident.
 void lens_peak_memory(benchmark::State& state) {
   const auto model = random_model(gpt2_small_spec(), 1);
-  Context context(model, 0);
+  Context context = lensbench::testing::context_of(model);
   lens::LogitLensTool tool;
   tool.attach(context);
   std::vector<std::int64_t> ids(kPositions);

@@ -22,6 +22,7 @@
 #include "checkpoint/weights/mapped_file.hpp"
 #include "measure.hpp"
 #include "model/runtime/parallel.hpp"
+#include "support/contexts.hpp"
 #include "support/random_model.hpp"
 #include "token_analyzer/analysis.hpp"
 #include "token_analyzer/text_logits.hpp"
@@ -212,7 +213,7 @@ BENCHMARK(forward_in_half_precision)->UseManualTime()->Iterations(9)->Unit(bench
 void generation_with_trace(benchmark::State& state) {
   const auto model = gpt2_small();
   const Tokens prompt = some_tokens(16);
-  Context context(model, 0);
+  Context context = lensbench::testing::context_of(model);
   TokenAnalyzerTool tool;
   tool.attach(context);
   TokenAnalyzerOptions options;

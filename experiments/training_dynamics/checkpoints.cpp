@@ -128,11 +128,11 @@ std::vector<Checkpoint> open_checkpoints(const Parameters& parameters, const Mod
       throw InputError(kName + ("checkpoint '" + path + "' is not a moment of the training of '" +
                                 model.directory().string() + "': " + problem +
                                 "; give checkpoints of one training run"));
-    all.push_back({name_of(path), -1, std::move(other), nullptr});
+    all.push_back({name_of(path), -1, std::move(other)});
   }
   // The run owns its model and outlives the experiment.
   all.push_back({name_of(model.directory()), -1,
-                 std::shared_ptr<const Model>(std::shared_ptr<const Model>(), &model), nullptr});
+                 std::shared_ptr<const Model>(std::shared_ptr<const Model>(), &model)});
   const auto steps = steps_of(parameters, all);
   for (std::size_t i = 0; i < all.size(); ++i) all[i].step = steps[i];
   return all;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <lensbench/context.hpp>
 #include <lensbench/experiment.hpp>
 #include <memory>
 #include <optional>
@@ -15,7 +14,6 @@ struct Checkpoint {
   std::string name;        ///< name of its folder
   std::int64_t step = -1;  ///< step of training; -1: not known
   std::shared_ptr<const lensbench::Model> model;
-  std::unique_ptr<lensbench::Context> context;  ///< what tools are attached to, made by `run`
 };
 
 /// Step in the name of a folder: the number in `step-400`, `checkpoint_400`, `global_step400` or

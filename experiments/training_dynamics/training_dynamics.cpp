@@ -62,8 +62,6 @@ class TrainingDynamics final : public Experiment {
 
   void run(Case& c) override {
     if (checkpoints_.empty()) checkpoints_ = open_checkpoints(c.parameters(), c.model());
-    for (Checkpoint& one : checkpoints_)
-      if (one.context == nullptr) one.context = std::make_unique<Context>(one.model, c.seed());
     const Tokens tokens = with_target(c);
     std::vector<Reading> readings;
     Dataset result;
@@ -74,7 +72,7 @@ class TrainingDynamics final : public Experiment {
     result.add("target_id", {"token"}, readings.back().target_id, "1",
                "token that follows; after the last one the target of the case", Holds::token_ids);
     add_readings(result, readings);
-    if (c.parameters().list("checkpoints").empty()) record_checkpoints(result);
+    if (c.parameters().list("checkpoints").empty()) record_checkpoints(c, result);
     c.save("dynamics", std::move(result));
   }
 
@@ -97,16 +95,15 @@ class TrainingDynamics final : public Experiment {
 
  private:
   /// Records the checkpoints that no parameter names, with their digests.
-  void record_checkpoints(Dataset& result) const {
+  void record_checkpoints(const Case& c, Dataset& result) const {
     for (std::size_t i = 0; i + 1 < checkpoints_.size(); ++i)
-      checkpoints_[i].context->record_model(result, "checkpoint_" + std::to_string(i + 1),
-                                            *checkpoints_[i].model);
+      c.context_of(checkpoints_[i].model)
+          .record_model(result, "checkpoint_" + std::to_string(i + 1), *checkpoints_[i].model);
   }
 
   /// Reads one checkpoint. Tools are attached to it; their receipts join those of the others.
   Reading read(const Case& c, const Checkpoint& one, const Tokens& tokens, Dataset& result) {
-    one.context->begin_case();
-    attach_tools(*one.context);
+    attach_tools(c.context_of(one.model));
     const std::int64_t n = c.tokens().size();
     LogitLensOptions lens_options;
     lens_options.top_k = 1;

@@ -1,5 +1,7 @@
-#include <lensbench/experiment.hpp>
+#include <utility>
 
+#include "bench/access/case_access.hpp"
+#include "bench/access/context_access.hpp"
 #include "bench/case_input.hpp"
 #include "bench/input/picture_prompts.hpp"
 #include "bench/results/result_check.hpp"
@@ -21,12 +23,7 @@ struct Case::State {
   std::map<std::string, Dataset> saved = {};
 };
 
-Case::Case(std::int64_t index, const CaseInput& input, Context& context,
-           const Parameters& parameters, std::int64_t pass, const Summary* earlier)
-    : state_(new State{index, input, context, parameters, pass, earlier}) {
-  const bool has_prompt = !input.text.empty() || !input.ids.empty();
-  if (has_prompt) state_->tokens = tokens_of(input, context);
-}
+Case::Case(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Case::~Case() = default;
 
@@ -97,6 +94,10 @@ Request Case::request(Parameters parameters) const {
   return request;
 }
 
+Context& Case::context_of(const std::shared_ptr<const Model>& model) const {
+  return ContextAccess::of_model(state_->context, model);
+}
+
 std::int64_t Case::pass() const {
   return state_->pass;
 }
@@ -119,8 +120,17 @@ void Case::save(const std::string& name, Dataset dataset) {
                     "' twice; give each dataset its own name");
 }
 
-const std::map<std::string, Dataset>& Case::saved() const {
-  return state_->saved;
+Case CaseAccess::make(std::int64_t index, const CaseInput& input, Context& context,
+                      const Parameters& parameters, std::int64_t pass, const Summary* earlier) {
+  std::unique_ptr<Case::State> state(
+      new Case::State{index, input, context, parameters, pass, earlier});
+  const bool has_prompt = !input.text.empty() || !input.ids.empty();
+  if (has_prompt) state->tokens = tokens_of(input, context);
+  return Case(std::move(state));
+}
+
+const std::map<std::string, Dataset>& CaseAccess::saved(const Case& c) {
+  return c.state_->saved;
 }
 
 }  // namespace lensbench

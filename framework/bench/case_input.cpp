@@ -3,7 +3,9 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "bench/access/context_access.hpp"
 #include "bench/input/picture_prompts.hpp"
+#include "core/parameters/value_check.hpp"
 
 namespace lensbench {
 namespace {
@@ -47,6 +49,26 @@ std::vector<Tokens> tokens_of(const std::vector<CaseInput>& cases, const Context
 
 }  // namespace
 
+/// Ids with or without brackets, separated by commas or blanks, as other programs print them.
+std::vector<std::int64_t> parse_ids(const std::string& text, const std::string& subject) {
+  std::string list = text;
+  if (!list.empty() && list.front() == '[' && list.back() == ']')
+    list = list.substr(1, list.size() - 2);
+  for (char& c : list)
+    if (c == ' ' || c == '\t' || c == '\n') c = ',';
+  std::vector<std::int64_t> ids;
+  for (const auto& item : split_list(list)) {
+    const auto id = parse_integer(item);
+    if (!id)
+      throw UsageError(subject + " is '" + text + "', expected token ids such as 1 2 3; '" + item +
+                       "' is not a number");
+    ids.push_back(*id);
+  }
+  if (ids.empty())
+    throw UsageError(subject + " is '" + text + "', expected token ids such as 1 2 3");
+  return ids;
+}
+
 Tokens tokens_of(const CaseInput& input, const Context& context) {
   if (const auto* pictures = picture_prompts_of(context.model(), input.id))
     return pictures->tokens(input.id);
@@ -59,8 +81,8 @@ void set_reference_cases(Context& context, const std::vector<CaseInput>& cases) 
   std::vector<CaseInput> prompts;
   prompts.reserve(cases.size());
   for (const CaseInput& input : cases) prompts.push_back({input.id, input.text, input.ids, {}});
-  context.set_reference_prompts(
-      [prompts = std::move(prompts), &context] { return tokens_of(prompts, context); });
+  ContextAccess::set_reference_prompts(
+      context, [prompts = std::move(prompts), &context] { return tokens_of(prompts, context); });
 }
 
 /// The field of the case wins over the parameter, which is the same for all cases.

@@ -19,6 +19,12 @@ struct SecondPrompt {
 /// Tokens of the prompt of a case. \throws UsageError under the conditions of `to_tokens`
 Tokens tokens_of(const CaseInput& input, const Context& context);
 
+/// Token ids of `1 2 3`, `1,2,3` or the JSON array `[1, 2, 3]`.
+/// \param text     the ids
+/// \param subject  what has the ids, for messages: `field 'corrupted_ids'`
+/// \throws UsageError for anything else
+std::vector<std::int64_t> parse_ids(const std::string& text, const std::string& subject);
+
 /// Second prompt of a case: its field `corrupted` or `corrupted_ids`, else the parameter of that
 /// name; not given if there is neither.
 /// \throws UsageError if both forms are given, or for ids that are not numbers

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/access/context_access.hpp"
 #include "bench/cost_meter.hpp"
 #include "bench/run_services.hpp"
 #include "bench/runner.hpp"
@@ -22,9 +23,9 @@ class CaseServices final : public RunServices, public ToolMeter {
  public:
   CaseServices(Context& context, ResultSink& sink, const RunControl& control, CostMeter& meter)
       : context_(context), sink_(sink), control_(control), meter_(meter) {
-    context_.connect(this);
+    ContextAccess::connect(context_, this);
   }
-  ~CaseServices() override { context_.connect(nullptr); }
+  ~CaseServices() override { ContextAccess::connect(context_, nullptr); }
   CaseServices(const CaseServices&) = delete;
   CaseServices& operator=(const CaseServices&) = delete;
 

@@ -1,6 +1,6 @@
-#include <lensbench/context.hpp>
 #include <utility>
 
+#include "bench/access/context_access.hpp"
 #include "bench/input/prompt_tokens.hpp"
 #include "bench/input/recorded_files.hpp"
 #include "bench/results/result_name.hpp"
@@ -13,6 +13,7 @@ namespace lensbench {
 struct Context::State {
   std::shared_ptr<const Model> model;
   std::uint64_t seed;
+  bool share;
   SharedForwards forwards;
   PromptTokens prompts;
   FileDigests digests = {};
@@ -21,13 +22,13 @@ struct Context::State {
   std::map<std::string, Dataset> committed = {};
   std::function<std::vector<Tokens>()> reference_source = {};
   std::optional<std::vector<Tokens>> reference_prompts = std::nullopt;
+  /// Contexts of other models that experiments attach tools to.
+  std::map<const Model*, std::unique_ptr<Context>> others = {};
 };
 
 RunServices::~RunServices() = default;
 
-/// With share = false each request runs its own forward, for comparison.
-Context::Context(std::shared_ptr<const Model> model, std::uint64_t seed, bool share)
-    : state_(new State{model, seed, SharedForwards(model, share), PromptTokens(model)}) {}
+Context::Context(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Context::~Context() = default;
 
@@ -50,21 +51,12 @@ std::map<std::string, at::Tensor> Context::activations(const Tokens& tokens,
   return state_->forwards.activations(tokens, globs, batch);
 }
 
-void Context::expect(const std::vector<std::string>& globs) {
-  state_->forwards.expect(globs);
-}
-
 /// The source is asked once and only if a tool needs reference prompts.
 const std::vector<Tokens>& Context::reference_prompts() const {
   auto& prompts = state_->reference_prompts;
   if (!prompts)
     prompts = state_->reference_source ? state_->reference_source() : std::vector<Tokens>();
   return *prompts;
-}
-
-void Context::set_reference_prompts(std::function<std::vector<Tokens>()> source) {
-  state_->reference_source = std::move(source);
-  state_->reference_prompts.reset();
 }
 
 Tokens Context::tokens_of(const std::string& text) const {
@@ -88,20 +80,6 @@ void Context::record_model(Dataset& result, const std::string& name, const Model
   const auto files = files_of(model);
   result.attributes[name] = model.directory().empty() ? "model" : named_file(folder).name;
   if (!files.empty()) result.attributes[name + "_sha256"] = digest_of_files(state_->digests, files);
-}
-
-std::int64_t Context::forwards() const {
-  return state_->forwards.forwards();
-}
-
-std::int64_t Context::shared() const {
-  return state_->forwards.shared();
-}
-
-/// Activations and states of one case are never seen by the next.
-void Context::begin_case() {
-  state_->forwards.begin_case();
-  std::erase_if(state_->committed, [](const auto& kept) { return !is_of_run(kept.first); });
 }
 
 void Context::progress(std::int64_t done, std::int64_t total) {
@@ -129,9 +107,48 @@ std::optional<Dataset> Context::committed(const std::string& key) const {
   return found == state_->committed.end() ? std::nullopt : std::optional(found->second);
 }
 
+/// With share = false each request runs its own forward, for comparison.
+Context ContextAccess::make(std::shared_ptr<const Model> model, std::uint64_t seed, bool share) {
+  return Context(std::unique_ptr<Context::State>(
+      new Context::State{model, seed, share, SharedForwards(model, share), PromptTokens(model)}));
+}
+
+Context& ContextAccess::of_model(Context& context, const std::shared_ptr<const Model>& model) {
+  const Context::State& run = *context.state_;
+  auto& other = context.state_->others[model.get()];
+  if (!other) other = std::unique_ptr<Context>(new Context(make(model, run.seed, run.share)));
+  return *other;
+}
+
+void ContextAccess::expect(Context& context, const std::vector<std::string>& globs) {
+  context.state_->forwards.expect(globs);
+}
+
+/// Activations and states of one case are never seen by the next.
+void ContextAccess::begin_case(Context& context) {
+  Context::State& state = *context.state_;
+  state.forwards.begin_case();
+  std::erase_if(state.committed, [](const auto& kept) { return !is_of_run(kept.first); });
+  for (const auto& [model, other] : state.others) begin_case(*other);
+}
+
+void ContextAccess::set_reference_prompts(Context& context,
+                                          std::function<std::vector<Tokens>()> source) {
+  context.state_->reference_source = std::move(source);
+  context.state_->reference_prompts.reset();
+}
+
 /// nullptr ends the connection, since the services of a run end before its context.
-void Context::connect(RunServices* services) {
-  state_->services = services;
+void ContextAccess::connect(Context& context, RunServices* services) {
+  context.state_->services = services;
+}
+
+std::int64_t ContextAccess::forwards(const Context& context) {
+  return context.state_->forwards.forwards();
+}
+
+std::int64_t ContextAccess::shared(const Context& context) {
+  return context.state_->forwards.shared();
 }
 
 }  // namespace lensbench

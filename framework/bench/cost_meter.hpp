@@ -2,11 +2,11 @@
 
 #include <chrono>
 #include <lensbench/profile.hpp>
-#include <lensbench/uses.hpp>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "bench/access/slot_access.hpp"
 #include "bench/tool_meter.hpp"
 #include "core/costs.hpp"
 #include "core/peak_memory.hpp"
@@ -49,10 +49,10 @@ CaseCosts share_of(const CaseCosts& costs, std::size_t cases, bool first);
 class MeteredSlots {
  public:
   MeteredSlots(const std::vector<ToolSlot*>& slots, ToolMeter& meter) : slots_(slots) {
-    for (ToolSlot* slot : slots_) slot->meter_ = &meter;
+    for (ToolSlot* slot : slots_) SlotAccess::set_meter(*slot, &meter);
   }
   ~MeteredSlots() {
-    for (ToolSlot* slot : slots_) slot->meter_ = nullptr;
+    for (ToolSlot* slot : slots_) SlotAccess::set_meter(*slot, nullptr);
   }
   MeteredSlots(const MeteredSlots&) = delete;
   MeteredSlots& operator=(const MeteredSlots&) = delete;

@@ -2,6 +2,8 @@
 #include <lensbench/error.hpp>
 #include <lensbench/experiment.hpp>
 
+#include "bench/access/slot_access.hpp"
+
 namespace lensbench {
 namespace {
 
@@ -35,8 +37,8 @@ std::int64_t Experiment::passes(const Parameters&) const {
 }
 
 void Experiment::check_parameters(const Parameters& parameters, const Model&) {
-  for (const ToolSlot* slot : tool_slots()) {
-    const Tool* tool = slot->bound_tool();
+  for (const ToolSlot* slot : slots_) {
+    const Tool* tool = SlotAccess::bound_tool(*slot);
     if (tool == nullptr) continue;
     const Settings shared = shared_values(*tool, parameters);
     if (!shared.empty()) tool->check_parameters(tool->parameters(shared));

@@ -1,9 +1,6 @@
 #include <lensbench/error.hpp>
 #include <lensbench/request.hpp>
-#include <nlohmann/json.hpp>
 #include <utility>
-
-#include "core/parameters/value_check.hpp"
 
 namespace lensbench {
 
@@ -121,26 +118,6 @@ Request& Request::set_pictures(std::vector<Picture> pictures) {
 Request& Request::set_decoder(Tokens tokens) {
   state_->decoder = std::move(tokens);
   return *this;
-}
-
-/// Ids with or without brackets, separated by commas or blanks, as other programs print them.
-std::vector<std::int64_t> parse_ids(const std::string& text, const std::string& subject) {
-  std::string list = text;
-  if (!list.empty() && list.front() == '[' && list.back() == ']')
-    list = list.substr(1, list.size() - 2);
-  for (char& c : list)
-    if (c == ' ' || c == '\t' || c == '\n') c = ',';
-  std::vector<std::int64_t> ids;
-  for (const auto& item : split_list(list)) {
-    const auto id = parse_integer(item);
-    if (!id)
-      throw UsageError(subject + " is '" + text + "', expected token ids such as 1 2 3; '" + item +
-                       "' is not a number");
-    ids.push_back(*id);
-  }
-  if (ids.empty())
-    throw UsageError(subject + " is '" + text + "', expected token ids such as 1 2 3");
-  return ids;
 }
 
 }  // namespace lensbench

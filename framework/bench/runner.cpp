@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "bench/access/context_access.hpp"
+#include "bench/access/slot_access.hpp"
 #include "bench/case_input.hpp"
 #include "bench/parameter_check.hpp"
 #include "bench/plugin_call.hpp"
@@ -19,7 +21,7 @@ constexpr const char* kMissingTool = "a declared tool is missing:";
 // Whether the tool was built with the typed interface that the experiment was built with. A slot of
 // type `Tool` uses none.
 bool has_interface(const PluginInfo& tool, const ToolSlot& slot) {
-  const char* version = slot.interface_version();
+  const char* version = SlotAccess::interface_version(slot);
   return version == nullptr || tool.interface_version == version;
 }
 
@@ -34,15 +36,16 @@ std::string other_interface(const PluginInfo& tool) {
 // experiment was built with.
 std::optional<ToolHandle> bound_tool(const PluginHost& host, const PluginInfo& info, ToolSlot& slot,
                                      Context& context) {
-  const std::string& name = slot.tool_name();
+  const std::string& name = SlotAccess::tool_name(slot);
   auto tool = create_tool(host, name);
   tool->attach(context, info.parameters, "tool '" + name + "'");
-  if (!slot.bind(*tool) || !has_interface(info, slot)) return std::nullopt;
+  if (!SlotAccess::bind(slot, *tool) || !has_interface(info, slot)) return std::nullopt;
   call_plugin("tool '" + name + "': its check of the model",
               [&] { tool->check_compatible(context.model()); });
   // The hooks that the tool will probably ask for are read in the first forward of a case.
-  context.expect(call_plugin("tool '" + name + "': its list of hook points",
-                             [&] { return tool->usual_hooks(context.model().spec()); }));
+  ContextAccess::expect(context, call_plugin("tool '" + name + "': its list of hook points", [&] {
+                          return tool->usual_hooks(context.model().spec());
+                        }));
   return tool;
 }
 
@@ -60,9 +63,9 @@ int RunReport::exit_code() const {
 /// Creating a tool runs its constructor only; no model is needed.
 void load_declared_tools(const PluginHost& host, const Experiment& experiment) {
   std::string problems;
-  for (const auto* slot : experiment.tool_slots()) {
+  for (const auto* slot : SlotAccess::slots(experiment)) {
     try {
-      create_tool(host, slot->tool_name());
+      create_tool(host, SlotAccess::tool_name(*slot));
     } catch (const PluginError& error) {
       problems += std::string("\n  ") + error.what();
     }
@@ -75,8 +78,8 @@ BoundExperiment::BoundExperiment(const PluginHost& host, ExperimentHandle experi
                                  Context& context)
     : experiment_(std::move(experiment)) {
   std::string problems;
-  for (auto* slot : experiment_->tool_slots()) {
-    const auto& name = slot->tool_name();
+  for (auto* slot : SlotAccess::slots(*experiment_)) {
+    const auto& name = SlotAccess::tool_name(*slot);
     try {
       const PluginInfo& info = host.find(PluginEntryKind::tool, name);
       auto tool = bound_tool(host, info, *slot, context);

@@ -17,7 +17,7 @@ ToolSlot::ToolSlot(Experiment* owner, std::string tool_name)
 ToolSlot::~ToolSlot() = default;
 
 /// The observer is remembered for the whole call, since the slot may lose it meanwhile.
-ToolCall::ToolCall(const ToolSlot& slot)
+ToolSlot::Call::Call(const ToolSlot& slot)
     : slot_(slot), meter_(slot.meter_), exceptions_before_(std::uncaught_exceptions()) {
   slot_.owner_->failed_tools_.clear();
   if (meter_ != nullptr) meter_->begin(slot_.tool_name_);
@@ -25,7 +25,7 @@ ToolCall::ToolCall(const ToolSlot& slot)
 
 /// An exception that began during the call came from this tool; the experiment collects the names
 /// for the message.
-ToolCall::~ToolCall() {
+ToolSlot::Call::~Call() {
   if (meter_ != nullptr) meter_->end();
   if (std::uncaught_exceptions() > exceptions_before_)
     slot_.owner_->failed_tools_.push_back(slot_.tool_name_);

@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "core/parameters/parameter_problem.hpp"
 #include "core/parameters/picture_parameters.hpp"
 #include "core/text/json_reader.hpp"
 #include "plugin/refuse.hpp"

@@ -15,6 +15,14 @@ namespace lensbench {
 
 inline constexpr const char* kFactoriesSymbol = "lensbench_plugin_factories";
 
+/// Whether a bench of API version `own` can load a plug-in built for API version `built`; see
+/// `kPluginApiMajor`.
+constexpr bool is_compatible_api(std::uint32_t built_major, std::uint32_t built_minor,
+                                 std::uint32_t own_major = kPluginApiMajor,
+                                 std::uint32_t own_minor = kPluginApiMinor) {
+  return built_major == own_major && built_minor <= own_minor;
+}
+
 /// Declaration of a tool or experiment in a library.
 struct EntryInfo {
   PluginEntryKind kind;

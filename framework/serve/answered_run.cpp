@@ -5,6 +5,7 @@
 #include <cstring>
 #include <set>
 
+#include "core/dataset/join_cases.hpp"
 #include "core/dataset/names.hpp"
 #include "report/page/live/live_data.hpp"
 #include "session/recipe.hpp"

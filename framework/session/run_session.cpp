@@ -6,6 +6,7 @@
 #include <lensbench/profile.hpp>
 
 #include "archive/run/run_folder.hpp"
+#include "bench/access/context_access.hpp"
 #include "bench/case_input.hpp"
 #include "bench/input/case_batches.hpp"
 #include "bench/plugin_handles.hpp"
@@ -123,7 +124,7 @@ void RunSession::prepare(std::vector<CaseInput> cases, std::vector<FileRecord> i
   if (shared_.model != nullptr) model_ = with_stop(model_, listener_.should_stop);
   if (request_.profile) model_ = with_profile(model_, std::make_shared<Profile>());
   model_ = with_picture_prompts(with_interventions(model_, request_.interventions), pictures_);
-  context_ = std::make_unique<Context>(model_, request_.seed, request_.share);
+  context_.reset(new Context(ContextAccess::make(model_, request_.seed, request_.share)));
   if (request_.kind == PluginEntryKind::tool)
     bound_ = BoundExperiment::of_tool(*host_, entry_->name, *context_);
   else
@@ -224,8 +225,8 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const
       {"peak_memory_bytes",
        std::isnan(peak) ? nlohmann::json() : nlohmann::json(static_cast<std::int64_t>(peak))}};
   facts["activations"] = {{"shared", request_.share},
-                          {"forwards", context_->forwards()},
-                          {"requests_without_a_forward", context_->shared()}};
+                          {"forwards", ContextAccess::forwards(*context_)},
+                          {"requests_without_a_forward", ContextAccess::shared(*context_)}};
   if (pictures_ && !pictures_->empty()) facts["picture_paths"] = pictures_->paths(plan_);
   if (!expected_cost_.is_null()) facts["expected_cost"] = expected_cost_;
   // The plug-ins that made the summary; the recipe has those that computed the cases.
@@ -306,7 +307,7 @@ RunSession::Kept RunSession::run_in_memory(const std::vector<std::string>& argv)
   kept.report = run_cases(kept.results, false);
   kept.facts = run_facts(argv, kept.report, false);
   // The activations of the last case are not needed any more.
-  context_->begin_case();
+  ContextAccess::begin_case(*context_);
   return kept;
 }
 

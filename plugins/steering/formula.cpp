@@ -14,12 +14,12 @@ namespace lensbench::steering {
 namespace {
 
 /// Columns of an activation that are changed, [1, column, 1]; undefined if none is.
-at::Tensor changed_columns(const SteeredTokens& where, const SequencePlace& place,
+at::Tensor changed_columns(const SteeredTokens& where, const RowPositions& positions,
                            std::int64_t columns) {
   std::vector<std::int64_t> flags;
   flags.reserve(static_cast<std::size_t>(columns));
   for (std::int64_t column = 0; column < columns; ++column)
-    flags.push_back(where.contains(place.first_column + column, place.prompt_columns) ? 1 : 0);
+    flags.push_back(where.contains(positions.first + column, positions.prompt) ? 1 : 0);
   if (std::count(flags.begin(), flags.end(), 1) == 0) return {};
   return at::tensor(flags, at::kLong).to(at::kBool).view({1, columns, 1});
 }
@@ -37,7 +37,7 @@ HookReplacer replacer_of(SteeringMode mode, const SteeredTokens& where, const La
           directions = at::stack(layer.directions).unsqueeze(1),
           amounts = at::tensor(layer.amounts, at::kDouble).view({n, 1, 1})](
              const at::Tensor& x, const HookPoint& point) -> at::Tensor {
-    const at::Tensor mask = changed_columns(where, *point.place, x.size(1));
+    const at::Tensor mask = changed_columns(where, row_positions(point), x.size(1));
     // This forward has no token of those to change: the activation stays as it is.
     if (!mask.defined()) return {};
     const at::Tensor index = rows.to(x.device());

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "docs/snippet_scope.hpp"
+#include "support/contexts.hpp"
 #include "support/folders.hpp"
 
 // Calls the blocks of C++ that say with which model they run: a block that throws, or that asks for
@@ -33,12 +34,12 @@ void call(const RunnableSnippet& snippet) {
   const auto id_of = [&](const char* text) {
     return parse_token(model->tokenizer().get(), text, model->spec().vocab_size);
   };
-  Context context(model, 0);
+  Context context = lensbench::testing::context_of(model);
   const Parameters parameters;
   CaseInput input;
   input.id = "prompt-1";
   input.text = clean.text;
-  Case c(0, input, context, parameters);
+  Case c = lensbench::testing::case_of(input, context, parameters);
   EmptySummary summary;
   Dataset result;
   snippet.run(model, clean, clean, corrupted, context, parameters, c, summary, result,

@@ -4,6 +4,7 @@
 #include "archive/archive_reader.hpp"
 #include "bench/runner.hpp"
 #include "support/command.hpp"
+#include "support/contexts.hpp"
 #include "support/folders.hpp"
 
 // Forwards of the shipped tools: one a case, and the same bits with one for every request.
@@ -84,7 +85,7 @@ std::shared_ptr<const CountingModel> run_three_cases(bool share, const RunContro
   PluginHost host;
   host.load_directory(testing::build_folder() + "/lib/lensbench/plugins");
   const auto model = std::make_shared<CountingModel>(Model::open(kModel));
-  Context context(model, 0, share);
+  Context context = testing::context_of(model, 0, share);
   ExperimentHandle experiment(new LensAndAttribution,
                               {[](void* object) { delete static_cast<Experiment*>(object); }});
   BoundExperiment bound(host, std::move(experiment), context);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "support/contexts.hpp"
 #include "support/folders.hpp"
 
 namespace lensbench::testing {
@@ -33,7 +34,7 @@ ExperimentRun run_experiment(const std::string& name, const std::string& model,
                              const std::map<std::string, std::string>& set, std::uint64_t seed) {
   PluginHost host;
   host.load_directory(build_folder() + "/lib/lensbench/plugins");
-  Context context(Model::open(model), seed);
+  Context context = testing::context_of(Model::open(model), seed);
   BoundExperiment bound(host, create_experiment(host, name), context);
   const auto parameters = host.resolve(host.find(PluginEntryKind::experiment, name), set);
   ExperimentRun run;

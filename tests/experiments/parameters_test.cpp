@@ -5,6 +5,7 @@
 
 #include "bench/case_input.hpp"
 #include "experiments/experiment_run.hpp"
+#include "support/contexts.hpp"
 #include "support/embedded_model.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
@@ -41,7 +42,7 @@ class PassedOn : public ::testing::Test {
 
   testing::TempDir folder_;
   PluginHost host_;
-  Context context_{Model::open(kModel), 0};
+  Context context_ = testing::context_of(Model::open(kModel));
 };
 
 TEST_F(PassedOn, ByDefaultIsNothingThatAToolRefuses) {

@@ -7,6 +7,7 @@
 #include "archive/run/pack_files.hpp"
 #include "archive/run/plan_files.hpp"
 #include "archive/run/unit.hpp"
+#include "core/dataset/join_cases.hpp"
 
 // Results of a run that has not been sealed, for `show NAME.run`. The folder is only read and not
 // locked, so that the run may continue; frames that are appended meanwhile are simply not seen.

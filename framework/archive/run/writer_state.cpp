@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "archive/run/saved_facts.hpp"
+#include "core/dataset/join_cases.hpp"
 
 namespace lensbench {
 

@@ -1,11 +1,12 @@
 #include "bench/run/attempt.hpp"
 
+#include "bench/access/slot_access.hpp"
 #include "core/text/suggest.hpp"
 
 namespace lensbench {
 
 std::string with_tools(const std::string& message, const Experiment& experiment) {
-  const auto& tools = experiment.failed_tools();
+  const auto& tools = SlotAccess::failed_tools(experiment);
   if (tools.empty() || message.starts_with("tool '")) return message;
   const std::string subject = "tool '" + join(tools, "' or '") + "': ";
   // A message that begins with the name of the tool would name it twice.
@@ -14,7 +15,7 @@ std::string with_tools(const std::string& message, const Experiment& experiment)
 }
 
 std::string with_source(const std::string& message, const Experiment& experiment) {
-  const auto& tools = experiment.failed_tools();
+  const auto& tools = SlotAccess::failed_tools(experiment);
   if (tools.empty() || message.starts_with("tool '")) return message;
   return message + " (saved from tool '" + join(tools, "' or '") + "')";
 }

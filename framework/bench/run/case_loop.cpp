@@ -1,8 +1,11 @@
 #include "bench/run/case_loop.hpp"
 
 #include <algorithm>
-#include <deque>
+#include <memory>
 
+#include "bench/access/case_access.hpp"
+#include "bench/access/context_access.hpp"
+#include "bench/access/slot_access.hpp"
 #include "bench/case_input.hpp"
 #include "bench/input/picture_prompts.hpp"
 #include "bench/intact_weights.hpp"
@@ -33,7 +36,7 @@ BoundExperiment::Run::Run(BoundExperiment& bound, const std::vector<CaseInput>& 
       control_(control),
       meter_(profile_of(context.model())),
       services_(context, sink, control, meter_),
-      slots_(bound.experiment_->tool_slots(), services_),
+      slots_(SlotAccess::slots(*bound.experiment_), services_),
       groups_(control.in_step && !control.only_finish
                   ? groups_in_step(cases, context)
                   : batches_of(cases, context, control.batches && !control.only_finish)) {}
@@ -146,7 +149,7 @@ bool BoundExperiment::Run::takes_batches() const {
 
 void BoundExperiment::Run::begin(std::int64_t index, std::int64_t pass, const CaseBatch* batch) {
   meter_.begin_case();
-  context_.begin_case();
+  ContextAccess::begin_case(context_);
   services_.begin_case(index, pass, batch);
 }
 
@@ -166,41 +169,43 @@ bool BoundExperiment::Run::run_together(const std::vector<std::int64_t>& group, 
                                         const CaseBatch* batch) {
   SingleTool* const tool = bound_.single_tool_;
   begin(group.front(), pass, batch);
-  std::deque<Case> cases;
+  std::vector<std::unique_ptr<Case>> cases;
   std::vector<Dataset> results;
   const auto failure = attempt(group.front(), [&] {
     for (const std::int64_t index : group)
-      cases.emplace_back(index, input_of(index), context_, parameters_, pass, nullptr);
+      cases.emplace_back(
+          new Case(CaseAccess::make(index, input_of(index), context_, parameters_, pass)));
     results = tool->run_batch(cases);
   });
   const CaseCosts costs = end(group.front());
   // One by one, the case that is wrong fails alone.
   if (failure || results.size() != group.size()) return false;
   for (std::size_t i = 0; i < group.size(); ++i) {
-    auto failed = attempt(group[i], [&] { tool->save(cases[i], std::move(results[i])); });
-    save(&cases[i], group[i], pass, share_of(costs, group.size(), i == 0), std::move(failed));
+    auto failed = attempt(group[i], [&] { tool->save(*cases[i], std::move(results[i])); });
+    save(cases[i].get(), group[i], pass, share_of(costs, group.size(), i == 0), std::move(failed));
   }
   return true;
 }
 
 bool BoundExperiment::Run::run_case(std::int64_t index, std::int64_t pass, const Summary* earlier,
                                     const CaseBatch* batch) {
-  std::optional<Case> c;
+  std::unique_ptr<Case> c;
   begin(index, pass, batch);
   // Everything that a plug-in throws becomes the failure of this case.
   auto failure = attempt(index, [&] {
-    c.emplace(index, input_of(index), context_, parameters_, pass, earlier);
+    c.reset(
+        new Case(CaseAccess::make(index, input_of(index), context_, parameters_, pass, earlier)));
     bound_.experiment_->run(*c);
   });
   const CaseCosts costs = end(index);
   // A tool that gives up because the run is to stop has not failed.
   if (failure && should_stop()) return false;
-  save(c ? &*c : nullptr, index, pass, costs, std::move(failure));
+  save(c.get(), index, pass, costs, std::move(failure));
   return true;
 }
 
 std::map<std::string, Dataset> BoundExperiment::Run::results_of(const Case& c) const {
-  std::map<std::string, Dataset> saved = c.saved();
+  std::map<std::string, Dataset> saved = CaseAccess::saved(c);
   // Every dataset is saved in one pass.
   if (const auto* pictures = picture_prompts_of(context_.model(), c.id());
       pictures != nullptr && c.pass() == 0)
@@ -247,7 +252,7 @@ std::optional<CaseFailure> BoundExperiment::Run::commit(std::int64_t index, std:
 void BoundExperiment::Run::finish() {
   if (report_.completed.empty()) return;
   // `finish` may call tools too; it begins with an empty cache.
-  context_.begin_case();
+  ContextAccess::begin_case(context_);
   FinalSummary summary(sink_, report_.completed, cases_, parameters_, context_.seed(),
                        report_.summaries);
   services_.forget_calls();

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "bench/access/case_access.hpp"
 #include "bench/run/attempt.hpp"
 #include "bench/run/single_tool.hpp"
 #include "bench/runner.hpp"
@@ -36,8 +37,8 @@ ExpectedCost BoundExperiment::expected_cost(const std::vector<CaseInput>& cases,
     const auto failure = attempt(
         index, *experiment_,
         [&] {
-          const Case c(index, cases[static_cast<std::size_t>(index)], context, parameters, 0,
-                       nullptr);
+          const Case c =
+              CaseAccess::make(index, cases[static_cast<std::size_t>(index)], context, parameters);
           one = tools_.front()->estimate(request_of(*tools_.front(), c));
         },
         [] { return false; });

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "bench/access/slot_access.hpp"
 #include "bench/results/result_check.hpp"
 
 namespace lensbench {
@@ -23,16 +24,16 @@ bool SingleTool::takes_batches() const {
   return (*slot_).takes_batches();
 }
 
-std::vector<Dataset> SingleTool::run_batch(const std::deque<Case>& cases) {
+std::vector<Dataset> SingleTool::run_batch(const std::vector<std::unique_ptr<Case>>& cases) {
   std::vector<Request> requests;
   requests.reserve(cases.size());
-  for (const Case& c : cases) requests.push_back(request_of(*slot_, c));
+  for (const auto& c : cases) requests.push_back(request_of(*slot_, *c));
   return slot_->run_batch(requests);
 }
 
 void SingleTool::save(Case& c, Dataset result) const {
-  check_result(result, "tool '" + slot_.tool_name() + "' returned a malformed dataset");
-  c.save(slot_.tool_name(), std::move(result));
+  check_result(result, "tool '" + SlotAccess::tool_name(slot_) + "' returned a malformed dataset");
+  c.save(SlotAccess::tool_name(slot_), std::move(result));
 }
 
 }  // namespace lensbench

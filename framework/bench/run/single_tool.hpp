@@ -1,8 +1,8 @@
 #pragma once
 
-#include <deque>
 #include <lensbench/experiment.hpp>
 #include <lensbench/uses.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,7 +20,7 @@ class SingleTool final : public Experiment {
 
   bool takes_batches() const;
   /// Answers several cases at once; the results are saved one by one, with `save`.
-  std::vector<Dataset> run_batch(const std::deque<Case>& cases);
+  std::vector<Dataset> run_batch(const std::vector<std::unique_ptr<Case>>& cases);
   /// Saves the result of a case. \throws ResultError if it is malformed
   void save(Case& c, Dataset result) const;
 

@@ -1,5 +1,6 @@
 #include "cli/commands/entry_help.hpp"
 
+#include "bench/access/slot_access.hpp"
 #include "bench/plugin_handles.hpp"
 #include "core/parameters/picture_parameters.hpp"
 #include "core/text/suggest.hpp"
@@ -74,7 +75,8 @@ std::string parameter_text(const ParameterInfo& p) {
 std::vector<std::string> declared_tools(const PluginHost& host, const PluginInfo& experiment) {
   std::vector<std::string> tools;
   const auto instance = create_experiment(host, experiment.name);
-  for (const auto* slot : instance->tool_slots()) tools.push_back(slot->tool_name());
+  for (const ToolSlot* slot : SlotAccess::slots(*instance))
+    tools.push_back(SlotAccess::tool_name(*slot));
   return tools;
 }
 

@@ -5,6 +5,7 @@
 #include <lensbench/error.hpp>
 
 #include "core/dataset/case_join.hpp"
+#include "core/dataset/join_cases.hpp"
 
 // First pass over the parts of a join: what is equal in all of them, and what differs.
 

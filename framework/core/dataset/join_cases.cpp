@@ -1,8 +1,9 @@
+#include "core/dataset/join_cases.hpp"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/cat.h>
 
-#include <lensbench/dataset.hpp>
 #include <lensbench/error.hpp>
 #include <utility>
 

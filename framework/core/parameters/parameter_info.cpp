@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <lensbench/parameters.hpp>
 
+#include "core/parameters/parameter_problem.hpp"
 #include "core/parameters/value_check.hpp"
 #include "core/text/suggest.hpp"
 

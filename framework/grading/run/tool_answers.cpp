@@ -8,6 +8,8 @@
 #include <lensbench/experiment.hpp>
 #include <optional>
 
+#include "bench/access/case_access.hpp"
+#include "bench/access/context_access.hpp"
 #include "bench/case_input.hpp"
 #include "bench/intact_weights.hpp"
 #include "bench/parameter_check.hpp"
@@ -90,7 +92,7 @@ class Asked {
  public:
   Asked(const Question& question, double gap)
       : question_(question),
-        context_(question.model, question.seed),
+        context_(ContextAccess::make(question.model, question.seed)),
         cases_(cases_of(question.task)),
         tolerance_(kAgreement * std::abs(gap)) {
     // Means over the reference are means over the prompts of the task.
@@ -135,8 +137,9 @@ class Asked {
     });
     if (!result.refusal.empty()) return;
     const std::string failure = failure_of([&] {
-      context_.begin_case();
-      const Case c(static_cast<std::int64_t>(prompt), cases_[prompt], context_, *parameters);
+      ContextAccess::begin_case(context_);
+      const Case c = CaseAccess::make(static_cast<std::int64_t>(prompt), cases_[prompt], context_,
+                                      *parameters);
       const Dataset dataset = tool.run(request_of(tool, c));
       check_declared(question_.tool, dataset);
       read_claims(question_, dataset, prompt, tolerance_, result);

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <lensbench/dataset.hpp>
 #include <lensbench/export.hpp>
 #include <lensbench/model.hpp>
@@ -17,8 +16,6 @@
 
 namespace lensbench {
 
-class RunServices;
-
 /// Services of the bench for a tool: the model, activations shared between tools, the seed,
 /// progress, and results that survive an interruption.
 ///
@@ -26,12 +23,6 @@ class RunServices;
 /// own must not call the context from them, except `cancelled` and `progress`.
 class LENSBENCH_API Context {
  public:
-  /// For the bench and for tests.
-  /// \param model  model that the tools analyse
-  /// \param seed   seed of the run
-  /// \param share  keep the activations of a case, so that its tools share forwards; does not
-  ///   change results
-  Context(std::shared_ptr<const Model> model, std::uint64_t seed, bool share = true);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -48,16 +39,10 @@ class LENSBENCH_API Context {
   std::map<std::string, at::Tensor> activations(const Tokens& tokens,
                                                 const std::vector<std::string>& globs);
 
-  /// Announces the hook points that tools will request for the tokens of a case, a hint that does
-  /// not change results. The first forward of the first case reads all of them; in later cases, the
-  /// bench reads in advance the hook points that were requested in the previous case.
-  /// \throws UsageError for a name that does not match a hook point
-  void expect(const std::vector<std::string>& globs);
-
   /// Tokens of the prompts of all cases of the run, in order, for what is averaged over prompts. It
   /// is equal in every process that works on the run. A case that cannot be tokenized, or is longer
   /// than the model's positions, is left out. Empty without a run. Prompts are tokenized at the
-  /// first call; the reference is valid until `set_reference_prompts`.
+  /// first call; the reference is valid during the run.
   const std::vector<Tokens>& reference_prompts() const;
 
   /// Tokens of the text of a prompt, as `to_tokens` with the rule of the tokenizer. The context
@@ -83,14 +68,6 @@ class LENSBENCH_API Context {
   /// \throws InputError if a file cannot be read
   void record_model(Dataset& result, const std::string& name, const Model& model) const;
 
-  /// Number of forwards that `activations` ran.
-  std::int64_t forwards() const;
-  /// Number of requests to `activations` that did not need a forward.
-  std::int64_t shared() const;
-
-  /// Discards the activations of the previous case. The bench calls it before each case.
-  void begin_case();
-
   /// Reports how far long work of a tool has come; the command shows it in its progress bar.
   /// \param done   finished items
   /// \param total  all items; 0 if unknown
@@ -109,15 +86,10 @@ class LENSBENCH_API Context {
   /// State that `commit` kept for the current case or the run; empty if there is none.
   std::optional<Dataset> committed(const std::string& key) const;
 
-  /// Sets the source of `reference_prompts`, which is called at most once. For the bench and for
-  /// tests.
-  void set_reference_prompts(std::function<std::vector<Tokens>()> source);
-
-  /// Connects the context to a run. For the bench; nullptr disconnects it.
-  void connect(RunServices* services);
-
  private:
+  friend struct ContextAccess;
   struct State;
+  explicit Context(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

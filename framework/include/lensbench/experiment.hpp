@@ -61,15 +61,6 @@ class LENSBENCH_API Summary {
 /// One case during its run: its input and its results.
 class LENSBENCH_API Case {
  public:
-  /// For the bench and for tests. The arguments must outlive this object.
-  /// \param index       number of the case, from 0
-  /// \param input       prompt and fields
-  /// \param context     services of the bench
-  /// \param parameters  parameters of the experiment
-  /// \param pass        number of the pass, from 0
-  /// \param earlier     results of the passes before; nullptr in the first pass
-  Case(std::int64_t index, const CaseInput& input, Context& context, const Parameters& parameters,
-       std::int64_t pass = 0, const Summary* earlier = nullptr);
   ~Case();
   Case(const Case&) = delete;
   Case& operator=(const Case&) = delete;
@@ -99,6 +90,12 @@ class LENSBENCH_API Case {
   /// \throws UsageError under the conditions of `target` and `corrupted`
   Request request(Parameters parameters) const;
 
+  /// Context of another model, to which an experiment attaches its tools (`Tool::attach`). It has
+  /// the seed of the run and keeps the activations of one case; each model has one until the run
+  /// ends.
+  /// \param model  the other model
+  Context& context_of(const std::shared_ptr<const Model>& model) const;
+
   /// Number of the pass, from 0.
   std::int64_t pass() const;
   /// Results of the passes before this one. \throws UsageError in the first pass
@@ -112,11 +109,10 @@ class LENSBENCH_API Case {
   ///   NaN, infinity in a variable whose long_name does not name it
   void save(const std::string& name, Dataset dataset);
 
-  /// Datasets that were saved so far.
-  const std::map<std::string, Dataset>& saved() const;
-
  private:
+  friend struct CaseAccess;
   struct State;
+  explicit Case(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
@@ -156,18 +152,12 @@ class LENSBENCH_API Experiment {
   /// \param model       model of all cases
   virtual void check_parameters(const Parameters& parameters, const Model& model);
 
-  /// Tools declared as members, in the order of declaration.
-  const std::vector<ToolSlot*>& tool_slots() const { return slots_; }
-  /// Names of the tools that the most recent expression with tools called, if an exception ended
-  /// it; empty if it ended normally.
-  const std::vector<std::string>& failed_tools() const { return failed_tools_; }
-
  protected:
   Experiment() = default;
 
  private:
   friend class ToolSlot;
-  friend class ToolCall;
+  friend struct SlotAccess;
   std::vector<ToolSlot*> slots_;
   std::vector<std::string> failed_tools_;
 };

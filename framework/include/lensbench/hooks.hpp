@@ -27,31 +27,6 @@ struct PicturePart {
   bool operator==(const PicturePart&) const = default;  ///< true if all fields are equal
 };
 
-/// Mapping from positions in a sequence to indices of an activation, during a forward. Position `p`
-/// of row `b` (counting real tokens from 0) has index `p + padding[b] - first_column` on the axes
-/// `pos` and `query_pos`, and index `p + padding[b]` on `key_pos`. Rows of an activation of a
-/// vision tower are parts of pictures instead.
-struct SequencePlace {
-  std::int64_t first_column = 0;      ///< number of earlier columns, held in the cache
-  std::int64_t columns = 0;           ///< number of columns of the activation
-  std::vector<std::int64_t> padding;  ///< padding columns at the left of each row; empty: none
-  /// Number of columns from whose end negative positions count; more columns may follow (see
-  /// `ForwardOptions::prompt_length`).
-  std::int64_t prompt_columns = 0;
-  bool grows = false;  ///< true if later forwards may continue this sequence
-
-  /// At hook points of a vision tower: the part of a picture of each index on the axes `patch` and
-  /// `image_token`, or `query_patch` and `key_patch`, in the order in which the tower computes
-  /// them. A replacement has the same order. Empty at all other points.
-  std::vector<PicturePart> parts = {};
-  /// Number of parts of each row of the batch; empty outside of the tower.
-  std::vector<std::int64_t> parts_of_sequence = {};
-  /// Attention of the tower is within segments (frames, windows), and the points of scores and
-  /// patterns are called once for each: the number of this segment; -1 at all other points.
-  std::int64_t segment = -1;
-  std::int64_t segments = 0;  ///< number of segments of the block; 0 at all other points
-};
-
 /// Point of the forward where an activation can be read or replaced, by its TransformerLens name.
 struct HookPoint {
   std::string name;         ///< `blocks.3.attn.hook_pattern`
@@ -59,7 +34,18 @@ struct HookPoint {
   std::vector<std::string> dims;  ///< `batch, head, query_pos, key_pos`
   /// Names that mean the same point: `blocks.3.hook_in` for `blocks.3.hook_resid_pre`.
   std::vector<std::string> aliases = {};
-  std::shared_ptr<const SequencePlace> place = nullptr;  ///< set while a forward runs
+
+ private:
+  friend struct HookAccess;
+  std::shared_ptr<const struct SequencePlace> place_ = nullptr;  ///< set while a forward runs
+};
+
+/// Positions of the tokens of one row of a batch in an activation.
+struct RowPositions {
+  /// Position of index 0 on the axis `pos` or `query_pos`; negative: that many padding columns come
+  /// first.
+  std::int64_t first = 0;
+  std::int64_t prompt = 0;  ///< number of tokens of the prompt; tokens from there on are generated
 };
 
 /// Every hook point of a model, in the order the forward reaches them.
@@ -87,6 +73,14 @@ LENSBENCH_API std::string activation_name(const HookPoint& point);
 /// Callback that receives an activation when it is computed. The tensor stays valid after the call
 /// but must not be modified.
 using HookReader = std::function<void(const at::Tensor& activation, const HookPoint& point)>;
+
+/// Positions of a row of the batch in the activation that a callback received. A forward that
+/// continues a cached sequence has the later positions only.
+/// \param point  point that the callback received
+/// \param row    row of the batch
+/// \throws UsageError for a point that no running forward gave, for one of a vision tower, and for
+///   a row outside of a padded batch
+LENSBENCH_API RowPositions row_positions(const HookPoint& point, std::int64_t row = 0);
 
 /// Callback that returns the tensor to continue the forward with, of the same shape and dtype. An
 /// undefined tensor leaves the activation unchanged.

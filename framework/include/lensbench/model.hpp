@@ -36,11 +36,9 @@ class LENSBENCH_API KeyValueCache {
   /// Number of cached positions, padding included.
   std::int64_t length() const;
 
-  struct State;                                   ///< internal to the forward
-  State& state() { return *state_; }              ///< internal to the forward
-  const State& state() const { return *state_; }  ///< internal to the forward
-
  private:
+  friend struct CacheAccess;
+  struct State;
   std::unique_ptr<State> state_;
 };
 

@@ -71,10 +71,6 @@ LENSBENCH_API std::string describe(ParameterType type);
 /// Expected value of a parameter in words: `an integer of at least 1`, `one of float32, float16`.
 LENSBENCH_API std::string expectation(const ParameterInfo& parameter);
 
-/// Checks that a spec is usable: known type, well-formed `allowed`, and a default that the spec
-/// itself accepts. \return the problem, empty if there is none
-LENSBENCH_API std::string problem_of(const ParameterInfo& parameter);
-
 /// Name -> value as text, as given to a tool or an experiment.
 using Settings = std::map<std::string, std::string>;
 

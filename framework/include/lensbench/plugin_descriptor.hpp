@@ -45,14 +45,6 @@ inline constexpr std::uint32_t kPluginApiMajor = 2;
 /// Minor version of the API; see `kPluginApiMajor`.
 inline constexpr std::uint32_t kPluginApiMinor = 0;
 
-/// Whether a bench of API version `own` can load a plug-in built for API version `built`; see
-/// `kPluginApiMajor`.
-constexpr bool is_compatible_api(std::uint32_t built_major, std::uint32_t built_minor,
-                                 std::uint32_t own_major = kPluginApiMajor,
-                                 std::uint32_t own_minor = kPluginApiMinor) {
-  return built_major == own_major && built_minor <= own_minor;
-}
-
 /// Kind of object that an entry creates.
 enum class PluginEntryKind : std::uint32_t {
   tool = 1,        ///< a `Tool`

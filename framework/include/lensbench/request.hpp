@@ -76,11 +76,4 @@ class LENSBENCH_API Request {
   std::unique_ptr<State> state_;
 };
 
-/// Token ids of `1 2 3`, `1,2,3` or the JSON array `[1, 2, 3]`.
-/// \param text     the ids
-/// \param subject  what has the ids, for messages: `field 'corrupted_ids'`
-/// \throws UsageError for anything else
-LENSBENCH_API std::vector<std::int64_t> parse_ids(const std::string& text,
-                                                  const std::string& subject);
-
 }  // namespace lensbench

@@ -114,7 +114,7 @@ void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
     refuse(
         "a cache needs a forward of all blocks; leave out start_at_layer, residual, stop_at_layer");
   if (options.gradients) refuse("gradients do not pass through a key-value cache");
-  const KeyValueCache::State& state = options.cache->state();
+  const CacheAccess::State& state = CacheAccess::state(*options.cache);
   if (state.length == 0) return;
   const at::Tensor& keys = state.layers.empty() ? at::Tensor() : state.layers.front().keys;
   if (static_cast<std::int64_t>(state.layers.size()) != spec.n_layers || !keys.defined() ||
@@ -135,7 +135,7 @@ void check_prefix(const TransformerSpec& spec, const TokenBatch& tokens,
   if (options.cache || tokens.mask.defined())
     refuse("a prefix excludes a cache and a mask; leave these out");
   if (options.gradients) refuse("gradients do not pass through a key-value cache");
-  const KeyValueCache::State& state = options.prefix->state();
+  const CacheAccess::State& state = CacheAccess::state(*options.prefix);
   if (options.prefix_columns < 0 || options.prefix_columns > state.length)
     refuse("prefix_columns is ", options.prefix_columns, ", but the prefix has ", state.length,
            " columns");
@@ -172,7 +172,7 @@ void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
   if (columns == 0 || !spec.rope) return;
   // Keys of a prefix serve a forward of other length only if both lengths have the same angles.
   if (options.prefix) {
-    const std::int64_t ran = options.prefix->state().length;
+    const std::int64_t ran = CacheAccess::state(*options.prefix).length;
     if (ran != columns + tokens.length() &&
         outgrows_cache(*spec.rope, columns + tokens.length(), std::max(ran, spec.max_positions)))
       refuse(
@@ -180,7 +180,7 @@ void check_scaling(const TransformerSpec& spec, const TokenBatch& tokens,
           ran, " tokens serves only forwards that end at the same position");
     return;
   }
-  const std::vector<std::int64_t>& padding = options.cache->state().padding;
+  const std::vector<std::int64_t>& padding = CacheAccess::state(*options.cache).padding;
   for (std::int64_t row = 0; row < tokens.batch_size(); ++row) {
     const std::int64_t held =
         padding.empty() ? columns : columns - padding[static_cast<std::size_t>(row)];
@@ -199,7 +199,7 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
   if (tokens.mask.defined()) longest = tokens.mask.sum(1).max().item<std::int64_t>();
   std::int64_t held = cached_length(options);
   if (held > 0 && options.cache) {
-    const std::vector<std::int64_t>& padding = options.cache->state().padding;
+    const std::vector<std::int64_t>& padding = CacheAccess::state(*options.cache).padding;
     // The row with the least padding holds the most real tokens.
     if (!padding.empty()) held -= *std::min_element(padding.begin(), padding.end());
   }
@@ -212,7 +212,8 @@ void check_positions(const TransformerSpec& spec, const TokenBatch& tokens,
 
 /// Padded columns at the left of each row; empty if there are none. A filled cache knows its own.
 std::vector<std::int64_t> left_padding(const TokenBatch& tokens, const ForwardOptions& options) {
-  if (options.cache && cached_length(options) > 0) return options.cache->state().padding;
+  if (options.cache && cached_length(options) > 0)
+    return CacheAccess::state(*options.cache).padding;
   if (!tokens.mask.defined() || tokens.mask.all().item<bool>()) return {};
   const at::Tensor counts = tokens.mask.logical_not().sum(1).to(at::kCPU).contiguous();
   const std::int64_t* begin = counts.data_ptr<std::int64_t>();
@@ -246,8 +247,8 @@ at::Tensor rotary_positions(const TokenBatch& tokens, const ForwardOptions& opti
     state.pictures = std::move(found.spans);
     return found.ids.to(state.positions.device());
   }
-  const KeyValueCache::State& held =
-      options.prefix ? options.prefix->state() : options.cache->state();
+  const CacheAccess::State& held =
+      options.prefix ? CacheAccess::state(*options.prefix) : CacheAccess::state(*options.cache);
   if (held.pictures.empty()) return state.positions;
   std::vector<std::int64_t> shifts;
   shifts.reserve(held.pictures.size());
@@ -309,9 +310,9 @@ ForwardState start_forward(const TransformerSpec& spec, const ModelWeights& weig
   const at::Device device = weights.embedding.device();
   state.positions = positions_from(state.padding, state.past, tokens.length(), device);
   const at::Tensor rotary = rotary_positions(tokens, options, state);
-  if (options.prefix) state.prefix = &options.prefix->state();
+  if (options.prefix) state.prefix = &CacheAccess::state(*options.prefix);
   if (options.cache) {
-    state.cache = &options.cache->state();
+    state.cache = &CacheAccess::state(*options.cache);
     // The model that fills an empty cache gives it its shape.
     if (state.past == 0) state.cache->layers.assign(static_cast<std::size_t>(spec.n_layers), {});
   }

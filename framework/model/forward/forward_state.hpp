@@ -24,10 +24,9 @@ struct ForwardState {
   bool gradients = false;
   Profile* profile = nullptr;  ///< receives the costs; may be nullptr
 
-  KeyValueCache::State* cache = nullptr;
-  const KeyValueCache::State* prefix =
-      nullptr;            ///< one row, of which the first `past` columns count
-  std::int64_t past = 0;  ///< cached positions before this forward
+  CacheAccess::State* cache = nullptr;
+  const CacheAccess::State* prefix = nullptr;  ///< one row, of which the first `past` columns count
+  std::int64_t past = 0;                       ///< cached positions before this forward
   std::vector<std::int64_t> padding =
       {};  ///< padded positions at the left of each row, cached ones included
 

@@ -38,4 +38,11 @@ struct KeyValueCache::State {
                                                const at::Tensor& values);
 };
 
+/// The contents of a cache, which only a forward reads and changes.
+struct CacheAccess {
+  using State = KeyValueCache::State;
+  static State& state(KeyValueCache& cache) { return *cache.state_; }
+  static const State& state(const KeyValueCache& cache) { return *cache.state_; }
+};
+
 }  // namespace lensbench

@@ -72,6 +72,21 @@ Hooks& Hooks::replace(std::string glob, HookReplacer replacer) {
   return *this;
 }
 
+/// The columns of all rows begin together, so a row has as many positions less as it has padding.
+RowPositions row_positions(const HookPoint& point, std::int64_t row) {
+  const auto& place = HookAccess::place(point);
+  if (!place || is_of_tower(point.name))
+    throw UsageError("hook '" + point.name +
+                     "': its activation does not have positions of tokens here; ask for the point "
+                     "that a callback on the text model received");
+  const auto rows = static_cast<std::int64_t>(place->padding.size());
+  if (row < 0 || (rows > 0 && row >= rows))
+    throw UsageError("hook '" + point.name + "': row " + std::to_string(row) +
+                     " is outside of the batch; give 0 to the number of its rows less 1");
+  const std::int64_t padding = rows > 0 ? place->padding[static_cast<std::size_t>(row)] : 0;
+  return {place->first_column - padding, place->prompt_columns - padding};
+}
+
 /// Slots are ordered by layer, the points outside the blocks (layer -1) first. Within a layer the
 /// points of experts follow all others.
 std::size_t HookPlan::index(Point point, std::int64_t layer, std::int64_t expert) const {
@@ -114,7 +129,7 @@ void HookPlan::set_positions(const SequencePlace& in_blocks, const SequencePlace
   const auto stream = std::make_shared<const SequencePlace>(in_blocks);
   const auto after = std::make_shared<const SequencePlace>(after_blocks);
   for (Slot& slot : slots_)
-    if (!slot.entries.empty()) slot.hook.place = slot.after_blocks ? after : stream;
+    if (!slot.entries.empty()) HookAccess::set_place(slot.hook, slot.after_blocks ? after : stream);
 }
 
 bool HookPlan::wants_any(std::int64_t layer) const {
@@ -130,7 +145,7 @@ at::Tensor HookPlan::apply(Point point, std::int64_t layer, std::int64_t expert,
   const Slot& own = slots_[index(point, layer, expert)];
   if (!place) return run(own.hook, own.entries, std::move(value));
   HookPoint hook = own.hook;
-  hook.place = place;
+  HookAccess::set_place(hook, place);
   return run(hook, own.entries, std::move(value));
 }
 

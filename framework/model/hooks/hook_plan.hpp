@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/hooks/hook_points.hpp"
+#include "model/hooks/sequence_place.hpp"
 
 namespace lensbench {
 

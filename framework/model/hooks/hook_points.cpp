@@ -247,10 +247,12 @@ std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
     std::string name(facts.name);
     if (expert >= 0) name.replace(name.find("{e}"), 3, std::to_string(expert));
     if (facts.in_block) name = "blocks." + std::to_string(layer) + "." + name;
-    points.push_back(
-        {facts.point,
-         {std::move(name), layer, facts.dims(spec), aliases_of(spec, facts.point, layer)},
-         expert});
+    HookPoint hook;
+    hook.name = std::move(name);
+    hook.layer = layer;
+    hook.dims = facts.dims(spec);
+    hook.aliases = aliases_of(spec, facts.point, layer);
+    points.push_back({facts.point, std::move(hook), expert});
   };
   // The table has one row for a point of experts; the points of one expert stay together.
   const auto add_experts = [&](std::int64_t layer) {

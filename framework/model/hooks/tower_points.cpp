@@ -2,6 +2,7 @@
 #include <string>
 
 #include "model/hooks/hook_points.hpp"
+#include "model/hooks/sequence_place.hpp"
 
 namespace lensbench {
 namespace {
@@ -91,7 +92,10 @@ std::string block_prefix(std::int64_t block) {
 
 PlacedPoint placed_in_tower(const TransformerSpec& spec, const PointFacts& facts,
                             std::int64_t block) {
-  HookPoint hook{block_prefix(block) + std::string(facts.name), block, facts.dims(spec)};
+  HookPoint hook;
+  hook.name = block_prefix(block) + std::string(facts.name);
+  hook.layer = block;
+  hook.dims = facts.dims(spec);
   for (const TowerAlias& alias : kTowerAliases)
     if (alias.point == facts.point && alias.holds(*spec.vision))
       hook.aliases.push_back(block_prefix(block) + std::string(alias.name));
@@ -148,8 +152,9 @@ std::vector<PlacedPoint> placed_tower_points(const TransformerSpec& spec) {
 }
 
 std::string activation_name(const HookPoint& point) {
-  const bool one_of_many = point.place && point.place->segment >= 0;
-  return one_of_many ? point.name + "#" + std::to_string(point.place->segment) : point.name;
+  const auto& place = HookAccess::place(point);
+  const bool one_of_many = place && place->segment >= 0;
+  return one_of_many ? point.name + "#" + std::to_string(place->segment) : point.name;
 }
 
 }  // namespace lensbench

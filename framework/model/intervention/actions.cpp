@@ -83,7 +83,7 @@ struct Act {
       return part_of(region, mean, axes.position, {0});
     }
     // The mean of a sequence that is still growing would change with each step.
-    const SequencePlace& place = *region.point->place;
+    const SequencePlace& place = place_of(*region.point);
     if (place.grows || place.first_column > 0)
       refuse(region,
              "the mean over the sequence's own positions needs the whole sequence in one forward; "

@@ -70,7 +70,7 @@ Hooks hooks_of(const TransformerSpec& spec, const std::vector<Prepared>& prepare
 
 /// Cache of the forwards without interventions, which belongs to `cache`.
 KeyValueCache* unchanged_cache(KeyValueCache& cache) {
-  auto& unchanged = cache.state().unchanged;
+  auto& unchanged = CacheAccess::state(cache).unchanged;
   if (!unchanged) {
     if (cache.length() > 0)
       throw UsageError(

@@ -43,7 +43,7 @@ std::vector<std::int64_t> indices_of_parts(const InterventionSite& site,
                                            const std::vector<std::int64_t>& positions,
                                            const HookPoint& point, std::int64_t first,
                                            std::int64_t count) {
-  const SequencePlace& place = *point.place;
+  const SequencePlace& place = place_of(point);
   const auto number = [&](std::int64_t index) {
     return place.parts[static_cast<std::size_t>(first + index)].number;
   };

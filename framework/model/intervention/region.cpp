@@ -41,7 +41,7 @@ std::int64_t padding_of(const SequencePlace& place, std::int64_t row) {
 std::optional<std::int64_t> column_of(const HookPoint& point, std::int64_t position,
                                       std::int64_t padding, std::int64_t first,
                                       std::int64_t columns) {
-  const SequencePlace& place = *point.place;
+  const SequencePlace& place = place_of(point);
   // Negative positions count from the end of the prompt, not of the text generated so far.
   const std::int64_t prompt = place.prompt_columns - padding;
   const std::int64_t real = position < 0 ? position + prompt : position;
@@ -86,7 +86,7 @@ Indices columns_of(const HookPoint& point, const Indices& positions, std::int64_
 /// sequence, or never can in one that grows
 Indices range_columns(const InterventionSite& site, const HookPoint& point, std::int64_t padding,
                       std::int64_t columns) {
-  const SequencePlace& place = *point.place;
+  const SequencePlace& place = place_of(point);
   const std::int64_t prompt = place.prompt_columns - padding;
   const auto counted = [&](std::int64_t position) {
     const std::int64_t real = position < 0 ? position + prompt : position;
@@ -132,7 +132,7 @@ bool select_parts(const InterventionSite& site, const SiteAxes& axes, Region& re
     take(axes.position, site.positions, false);
     for (const std::int64_t index : region.of_axis(axes.position))
       region.positions.push_back(
-          point.place->parts[static_cast<std::size_t>(region.first_part + index)].number);
+          place_of(point).parts[static_cast<std::size_t>(region.first_part + index)].number);
   }
   return selects_something(region);
 }
@@ -140,7 +140,7 @@ bool select_parts(const InterventionSite& site, const SiteAxes& axes, Region& re
 /// Computes the selection of a region. \return false if it is empty
 bool select(const InterventionSite& site, const SiteAxes& axes, Region& region) {
   const HookPoint& point = *region.point;
-  const SequencePlace& place = *point.place;
+  const SequencePlace& place = place_of(point);
   const auto take = [&](std::int64_t axis, Indices indices) {
     region.indices[static_cast<std::size_t>(axis)] = std::move(indices);
   };
@@ -223,7 +223,7 @@ at::Tensor changed_rows(const InterventionSite& site, const SiteAxes& axes, Regi
 at::Tensor changed_parts(const InterventionSite& site, const SiteAxes& axes,
                          const at::Tensor& activation, const HookPoint& point,
                          const RegionChange& change) {
-  const SequencePlace& place = *point.place;
+  const SequencePlace& place = place_of(point);
   const auto& counts = place.parts_of_sequence;
   const auto without = std::find(counts.begin(), counts.end(), 0);
   if (without != counts.end())
@@ -254,14 +254,14 @@ at::Tensor changed_parts(const InterventionSite& site, const SiteAxes& axes,
 }  // namespace
 
 std::int64_t batch_rows(const Region& region) {
-  const SequencePlace& place = *region.point->place;
+  const SequencePlace& place = place_of(*region.point);
   if (!place.parts.empty()) return static_cast<std::int64_t>(place.parts_of_sequence.size());
   return place.padding.empty() ? region.rows.size(0)
                                : static_cast<std::int64_t>(place.padding.size());
 }
 
 at::Tensor rows_in(const Region& region, const at::Tensor& activation) {
-  if (region.point->place->parts.empty())
+  if (place_of(*region.point).parts.empty())
     return activation.narrow(0, region.first_row, region.rows.size(0));
   const SiteAxes axes = axes_of(*region.point);
   return rows_in(activation, axes.key >= 0, region.first_part, region.rows.size(axes.position));
@@ -309,9 +309,9 @@ void check_indices(const std::string& hook, const char* axis, const Indices& ind
 at::Tensor changed(const InterventionSite& site, const at::Tensor& activation,
                    const HookPoint& point, const RegionChange& change) {
   const SiteAxes axes = axes_of(point);
-  if (!point.place->parts.empty()) return changed_parts(site, axes, activation, point, change);
+  if (!place_of(point).parts.empty()) return changed_parts(site, axes, activation, point, change);
   // Without padding all rows have the same columns and are changed at once.
-  const bool padded = axes.position >= 0 && !point.place->padding.empty();
+  const bool padded = axes.position >= 0 && !place_of(point).padding.empty();
   const std::int64_t step = padded ? 1 : activation.size(0);
   at::Tensor result = activation;
   for (std::int64_t row = 0; row < activation.size(0); row += step) {
@@ -319,7 +319,7 @@ at::Tensor changed(const InterventionSite& site, const at::Tensor& activation,
     region.point = &point;
     region.rows = activation.narrow(0, row, step);
     region.first_row = row;
-    region.padding = padded ? padding_of(*point.place, row) : 0;
+    region.padding = padded ? padding_of(place_of(point), row) : 0;
     const at::Tensor rows = changed_rows(site, axes, std::move(region), change);
     if (!rows.defined()) continue;
     // The new rows are the whole activation.

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "model/hooks/sequence_place.hpp"
+
 namespace lensbench {
 
 /// Axes of a hook point on which a site can select; -1: the point lacks that axis. Activations of a

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <lensbench/hooks.hpp>
 #include <lensbench/spec.hpp>
 #include <lensbench/tokens.hpp>
 #include <memory>
 #include <vector>
+
+#include "model/hooks/sequence_place.hpp"
 
 namespace lensbench {
 

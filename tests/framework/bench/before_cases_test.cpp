@@ -4,6 +4,7 @@
 #include <lensbench/error.hpp>
 
 #include "bench/runner.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/random_model.hpp"
@@ -29,7 +30,7 @@ class BeforeTheCases : public ::testing::Test {
   }
 
   PluginHost host_{{.allow_insecure = true}};
-  Context context_{random_model(small_gpt2_spec(), 1), 0};
+  Context context_ = testing::context_of(random_model(small_gpt2_spec(), 1));
 };
 
 TEST_F(BeforeTheCases, ATextThatACheckOfTheModelThrowsIsTheMessage) {

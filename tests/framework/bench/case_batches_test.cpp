@@ -7,6 +7,7 @@
 #include <lensbench/context.hpp>
 #include <lensbench/model.hpp>
 
+#include "support/contexts.hpp"
 #include "support/random_model.hpp"
 
 namespace lensbench {
@@ -46,7 +47,7 @@ TEST(CaseBatches, KeepTheBitsOfEachPromptInAModelOfLargeProducts) {
   spec.n_layers = 1;
   spec.vocab_size = 100;
   const auto model = random_model(spec, 1);
-  const Context context(model, 0);
+  const Context context = testing::context_of(model);
   std::vector<CaseInput> cases;
   for (std::int64_t i = 0; i < 32; ++i) {
     cases.push_back({std::to_string(i), "", {}, {}});
@@ -78,7 +79,7 @@ CaseInput case_of(std::size_t tokens) {
 TEST(GroupsInStep, HaveAsManyConsecutiveCasesAsTheirBoundsAllow) {
   TransformerSpec spec = small_gpt2_spec();
   spec.max_positions = 8192;
-  const Context context(random_model(spec, 1), 0);
+  const Context context = testing::context_of(random_model(spec, 1));
   EXPECT_THAT(
       groups_in_step({case_of(3), case_of(8000), case_of(100), case_of(200), case_of(7)}, context),
       ElementsAre(ElementsAre(0, 1, 2), ElementsAre(3, 4)));
@@ -89,7 +90,7 @@ TEST(GroupsInStep, HaveAsManyConsecutiveCasesAsTheirBoundsAllow) {
 }
 
 TEST(GroupsInStep, LeaveACaseThatCannotRunAlone) {
-  const Context context(random_model(small_gpt2_spec(), 1), 0);
+  const Context context = testing::context_of(random_model(small_gpt2_spec(), 1));
   CaseInput wrong = case_of(1);
   wrong.ids = {1'000'000};
   EXPECT_THAT(groups_in_step({case_of(2), wrong, case_of(3), case_of(4)}, context),

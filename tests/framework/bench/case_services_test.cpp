@@ -6,6 +6,7 @@
 
 #include <lensbench/error.hpp>
 
+#include "support/contexts.hpp"
 #include "support/memory_sink.hpp"
 #include "support/random_model.hpp"
 
@@ -22,7 +23,7 @@ Dataset a_state() {
 
 class StatesOfWork : public ::testing::Test {
  protected:
-  Context context_{random_model(small_gpt2_spec(), 1), 0};
+  Context context_ = testing::context_of(random_model(small_gpt2_spec(), 1));
   testing::MemorySink sink_;
   RunControl control_;
   CostMeter meter_{nullptr};
@@ -52,10 +53,10 @@ TEST_F(StatesOfWork, OfACaseAreRefusedWhereNoCaseRuns) {
 }
 
 TEST(StatesWithoutARun, LastUntilTheNextCaseOrAsLongAsTheContext) {
-  Context context(random_model(small_gpt2_spec(), 1), 0);
+  Context context = testing::context_of(random_model(small_gpt2_spec(), 1));
   context.commit("half", a_state());
   context.commit("run_means", a_state());
-  context.begin_case();
+  ContextAccess::begin_case(context);
   EXPECT_FALSE(context.committed("half").has_value());
   EXPECT_TRUE(context.committed("run_means").has_value());
 }

@@ -28,10 +28,10 @@ struct TwoTools final : Experiment {
   Uses<Sleeper> a{this, "a"}, b{this, "b"};
   Sleeper tool;
   CostMeter meter{nullptr};
-  MeteredSlots metered{tool_slots(), meter};
+  MeteredSlots metered{SlotAccess::slots(*this), meter};
   TwoTools() {
-    a.bind(tool);
-    b.bind(tool);
+    SlotAccess::bind(a, tool);
+    SlotAccess::bind(b, tool);
     meter.begin_case();
   }
   void run(Case&) override {}

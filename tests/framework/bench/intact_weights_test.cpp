@@ -4,6 +4,7 @@
 #include <lensbench/error.hpp>
 
 #include "bench/runner.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/memory_sink.hpp"
@@ -24,7 +25,7 @@ class WritingIntoWeights : public ::testing::Test {
 
   /// Runs cases of one, two and three tokens. `zeroes` writes in the second.
   void run(PluginEntryKind kind, const std::string& name, const Settings& settings = {}) {
-    Context context(model_, 0);
+    Context context = testing::context_of(model_);
     auto bound = kind == PluginEntryKind::tool
                      ? BoundExperiment::of_tool(host_, name, context)
                      : BoundExperiment(host_, create_experiment(host_, name), context);

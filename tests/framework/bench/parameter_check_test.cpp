@@ -4,6 +4,7 @@
 #include <lensbench/error.hpp>
 
 #include "bench/runner.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/random_model.hpp"
@@ -30,7 +31,7 @@ class CheckedParameters : public ::testing::Test {
   }
 
   PluginHost host_{{.allow_insecure = true}};
-  Context context_{random_model(small_gpt2_spec(), 1), 0};
+  Context context_ = testing::context_of(random_model(small_gpt2_spec(), 1));
   std::string blocks_ = std::to_string(context_.model().spec().n_layers);
   std::string too_many_ = std::to_string(context_.model().spec().n_layers + 1);
 };

@@ -5,6 +5,7 @@
 #include <lensbench/plugin.hpp>
 
 #include "bench/runner.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/memory_sink.hpp"
@@ -86,7 +87,7 @@ class Plain final : public Tool {
 
 TEST(PluginApi, GivesAToolThatOverridesNothingElseItsDefaults) {
   const auto model = random_model(small_gpt2_spec(), 1);
-  Context context(model, 0);
+  Context context = testing::context_of(model);
   Plain tool;
   tool.attach(context);
   const std::vector<Request> requests = {Request(tokens_from_ids(*model, {1, 2})),
@@ -107,7 +108,7 @@ TEST(PluginApi, GivesAToolThatOverridesNothingElseItsDefaults) {
 // A program that calls a tool without a run has nothing to resume, so that the context itself holds
 // the states.
 TEST(PluginApi, KeepsStatesInTheContextWhereNothingRuns) {
-  Context context(random_model(small_gpt2_spec(), 1), 0);
+  Context context = testing::context_of(random_model(small_gpt2_spec(), 1));
   EXPECT_FALSE(context.committed("training").has_value());
   for (const std::int64_t step : {1, 2}) {
     Dataset state;
@@ -161,7 +162,7 @@ struct Interfaces : ::testing::Test {
       host.add(testing::fixture(name));
   }
   PluginHost host{{.allow_insecure = true}};
-  Context context{random_model(small_gpt2_spec(), 1), 0};
+  Context context = testing::context_of(random_model(small_gpt2_spec(), 1));
 };
 
 TEST_F(Interfaces, OfOneVersionAreBound) {

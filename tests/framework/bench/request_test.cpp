@@ -3,6 +3,7 @@
 
 #include <lensbench/experiment.hpp>
 
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/random_model.hpp"
 
@@ -22,12 +23,12 @@ class RequestOfACase : public ::testing::Test {
  protected:
   Request request(std::map<std::string, std::string> fields, const Settings& given = {}) {
     input_.fields = std::move(fields);
-    const Case c(0, input_, context_, none_);
+    const Case c = testing::case_of(input_, context_, none_);
     return c.request(Parameters::resolve(kPair, given, "tool 'pair'"));
   }
 
   std::shared_ptr<const Model> model_ = random_model(small_gpt2_spec(), 1);
-  Context context_{model_, 7};
+  Context context_ = testing::context_of(model_, 7);
   Parameters none_;
   CaseInput input_{"one", "", {1, 2, 3}, {}};
 };

@@ -6,6 +6,7 @@
 
 #include <map>
 
+#include "support/contexts.hpp"
 #include "support/memory_sink.hpp"
 #include "support/random_model.hpp"
 
@@ -48,7 +49,7 @@ ExperimentHandle make() {
 
 struct Bench {
   std::shared_ptr<const Model> model = random_model(small_gpt2_spec(), 1);
-  Context context{model, 0};
+  Context context = testing::context_of(model);
   PluginHost host;
   MemorySink sink;
 };
@@ -106,7 +107,7 @@ TEST(Runner, MakesThePromptsOfAllCasesTheReferencePrompts) {
 TEST(Runner, TokenizesReferencePromptsOnceAndOnlyWhenAsked) {
   Bench bench;
   int calls = 0;
-  bench.context.set_reference_prompts([&] {
+  ContextAccess::set_reference_prompts(bench.context, [&] {
     ++calls;
     return std::vector<Tokens>{tokens_from_ids(*bench.model, {1})};
   });
@@ -311,7 +312,7 @@ TEST(Context, RunsOneForwardForActivationsThatAreHeldAlready) {
   const auto all = bench.context.activations(tokens, {"blocks.*.hook_resid_post"});
   EXPECT_EQ(static_cast<std::int64_t>(all.size()), bench.model->spec().n_layers);
   const auto one = bench.context.activations(tokens, {"blocks.0.hook_resid_post"});
-  EXPECT_EQ(bench.context.forwards(), 1);
+  EXPECT_EQ(ContextAccess::forwards(bench.context), 1);
   EXPECT_TRUE(one.begin()->second.equal(all.at("blocks.0.hook_resid_post")));
 }
 

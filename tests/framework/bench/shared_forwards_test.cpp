@@ -10,6 +10,7 @@
 #include <lensbench/error.hpp>
 #include <lensbench/tool.hpp>
 
+#include "support/contexts.hpp"
 #include "support/folders.hpp"
 #include "support/random_model.hpp"
 #include "support/sample_models.hpp"
@@ -124,7 +125,7 @@ TEST(SharedForwards, AreUntouchedByAToolThatWritesIntoWhatItGot) {
 }
 
 TEST(SharedForwards, AreUntouchedByAToolThatZeroesThemInACase) {
-  Context context(random_model(small_gpt2_spec(), 1), 0);
+  Context context = testing::context_of(random_model(small_gpt2_spec(), 1));
   const Tokens tokens = tokens_from_ids(context.model(), {1, 2, 3});
   const auto largest = [&] {
     return context.activations(tokens, kStream).begin()->second.abs().max().item<double>();

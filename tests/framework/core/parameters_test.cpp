@@ -4,6 +4,7 @@
 #include <lensbench/error.hpp>
 #include <lensbench/parameters.hpp>
 
+#include "core/parameters/parameter_problem.hpp"
 #include "support/error_matchers.hpp"
 
 namespace lensbench {

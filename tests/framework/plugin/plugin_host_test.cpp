@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "bench/plugin_handles.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/folders.hpp"
@@ -166,7 +167,7 @@ TEST(PluginHost, GoesOnWithTheBytesItLoadedWhenTheFileIsOverwritten) {
   // In place: a library that was mapped from the file itself would now run this.
   std::ofstream(file, std::ios::binary | std::ios::in) << std::string(4096, '\0');
   const auto model = random_model(small_gpt2_spec(), 1);
-  Context context(model, 0);
+  Context context = testing::context_of(model);
   const auto tool = create_tool(host, "token_count");
   tool->attach(context, host.find(PluginEntryKind::tool, "token_count").parameters);
   const auto result = tool->run(tokens_from_ids(*model, {1, 2, 3}), {{"scale", "2"}});
@@ -185,7 +186,7 @@ TEST(PluginHost, LeavesResultsAndErrorsAliveWhenToolAndHostAreGoneAHundredTimes)
     PluginHost host;
     host.load(file);
     host.add(broken);
-    Context context(model, 0);
+    Context context = testing::context_of(model);
     const auto tool = create_tool(host, "token_count");
     tool->attach(context, host.find(PluginEntryKind::tool, "token_count").parameters);
     results.push_back(tool->run(tokens, {{"scale", std::to_string(i)}}));

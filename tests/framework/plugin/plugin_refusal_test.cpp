@@ -7,6 +7,7 @@
 #include <fstream>
 #include <set>
 
+#include "plugin/descriptor_reader.hpp"
 #include "plugin/plugin_host.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/process.hpp"

@@ -11,6 +11,7 @@
 #include "bench/plugin_handles.hpp"
 #include "checkpoint/weights/safetensors.hpp"
 #include "framework/session/session_fixture.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 
 // Files that a tool reads, which its results name with their digests, whoever called the tool.
@@ -51,7 +52,7 @@ class RecordedFiles : public ::testing::Test {
 
   testing::TempDir folder_;
   PluginHost host_;
-  Context context_{Model::open(kModel), 0};
+  Context context_ = testing::context_of(Model::open(kModel));
 };
 
 struct Reading {

@@ -6,6 +6,7 @@
 
 #include "framework/session/session_fixture.hpp"
 #include "session/recipe.hpp"
+#include "support/contexts.hpp"
 #include "support/memory_sink.hpp"
 
 // Calls of the tokenizer for the prompts of a run: by its plan, its cases and its reference
@@ -88,7 +89,7 @@ class TokenizedOnce : public ::testing::Test {
 
   /// Plans and runs both_prompts on the cases, and asks for the reference prompts.
   testing::MemorySink run(const std::vector<CaseInput>& cases) {
-    Context context(model_, 0);
+    Context context = testing::context_of(model_);
     auto bound = BoundExperiment::of_tool(host_, "both_prompts", context);
     const PluginInfo& entry = host_.find(PluginEntryKind::tool, "both_prompts");
     const Parameters parameters = host_.resolve(entry, {});
@@ -129,7 +130,7 @@ TEST_F(TokenizedOnce, GivesTheTokensThatTheTokenizerGives) {
 }
 
 TEST_F(TokenizedOnce, IsAPromptThatTheTokenizerRefuses) {
-  const Context context(model_, 0);
+  const Context context = testing::context_of(model_);
   const std::string empty;
   for (int i = 0; i < 2; ++i) EXPECT_THROW(context.tokens_of(empty), UsageError);
   EXPECT_THAT(*model_->counts, UnorderedElementsAre(Pair("", 1)));

@@ -10,6 +10,7 @@
 
 #include "activation_patching/reference.hpp"
 #include "patching_fixture.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/temp_dir.hpp"
 
@@ -185,7 +186,7 @@ TEST_P(BruteForce, Ablations) {
 // and the other is its control.
 TEST_P(BruteForce, ResampleHasAControlOfAnotherPrompt) {
   const std::vector<std::int64_t> one = {20, 4, 4, 9, 2, 13, 8}, two = {6, 1, 15, 9, 12, 7};
-  bench_.context.set_reference_prompts([&] {
+  ContextAccess::set_reference_prompts(bench_.context, [&] {
     return std::vector<Tokens>{bench_.tokens, bench_.tokens_of(one), bench_.tokens_of(one),
                                bench_.tokens_of(two)};
   });
@@ -213,7 +214,7 @@ TEST_P(BruteForce, ResampleHasAControlOfAnotherPrompt) {
 
 TEST_P(BruteForce, MeanAndResampleTakeFromReferencePrompts) {
   const std::vector<std::int64_t> other = {20, 4, 4, 9, 2, 13, 8}, brief = {7, 1};
-  bench_.context.set_reference_prompts([&] {
+  ContextAccess::set_reference_prompts(bench_.context, [&] {
     return std::vector<Tokens>{bench_.tokens, bench_.tokens_of(other), bench_.tokens_of(brief)};
   });
   auto given = options();
@@ -249,7 +250,7 @@ TEST_P(BruteForce, MeanAndResampleTakeFromReferencePrompts) {
 
 // A tool of another process takes up what was kept: it would not see these numbers else.
 TEST_P(BruteForce, KeepsTheSumsOfItsMeansForTheProcessThatGoesOn) {
-  bench_.context.set_reference_prompts([&] {
+  ContextAccess::set_reference_prompts(bench_.context, [&] {
     return std::vector<Tokens>{bench_.tokens, bench_.tokens_of({7, 1})};
   });
   auto given = options();
@@ -260,7 +261,7 @@ TEST_P(BruteForce, KeepsTheSumsOfItsMeansForTheProcessThatGoesOn) {
         .tensor.nan_to_num();
   };
   const at::Tensor first = effects_of(bench_.tool);
-  bench_.context.begin_case();
+  ContextAccess::begin_case(bench_.context);
   const auto kept = bench_.context.committed("run_activation_patching_means");
   ASSERT_TRUE(kept.has_value());
   EXPECT_EQ((*kept)["done"].tensor.item<std::int64_t>(), 2);

@@ -14,6 +14,7 @@
 
 #include "activations/layout.hpp"
 #include "checkpoint/weights/safetensors.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
 #include "support/random_model.hpp"
@@ -35,7 +36,7 @@ struct Sample {
   SafetensorsFile expected{directory + "/expected.safetensors"};
   std::shared_ptr<const Model> model = Model::open(directory);
   Tokens tokens = tokens_from_ids(*model, ids());
-  Context context{model, 0};
+  Context context = testing::context_of(model);
   ActivationsTool tool;
 
   Sample() { tool.attach(context); }
@@ -124,7 +125,7 @@ TEST(Activations, KeepMaskedScoresInFloat16ButRefuseFiniteValuesItCannotHold) {
   const auto small = random_model(spec, 3);
   const auto huge = random_model(spec, 3, at::kFloat, 1e3);
   for (const auto& model : {small, huge}) {
-    Context context(model, 0);
+    Context context = testing::context_of(model);
     ActivationsTool tool;
     tool.attach(context);
     const Tokens tokens = tokens_from_ids(*model, {1, 2, 3});
@@ -155,7 +156,7 @@ TEST(Activations, OfTheLastPositionKeepItsPlaceInTheSequence) {
 
 TEST(Activations, OfAnExpertHaveARowForEachTokenAndNaNForThoseThatWentElsewhere) {
   const auto model = Model::open(testing::data_folder() + "/models/mixtral");
-  Context context(model, 0);
+  Context context = testing::context_of(model);
   ActivationsTool tool;
   tool.attach(context);
   const Tokens tokens = tokens_from_ids(*model, {3, 1, 4, 1, 5, 9, 2, 6});

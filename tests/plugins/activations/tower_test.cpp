@@ -14,6 +14,7 @@
 #include "activations/activations.hpp"
 #include "framework/model/vision/tower_reference.hpp"
 #include "framework/model/vision/vision_samples.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/tensors.hpp"
 
@@ -30,7 +31,7 @@ class ActivationsOfATower : public ::testing::TestWithParam<std::string> {
   testing::VisionSample sample{GetParam(), "two_pictures"};
   std::shared_ptr<const Model> model = Model::open(sample.directory().string());
   Tokens tokens = sample.tokens(*model->spec().vision);
-  Context context{model, 0};
+  Context context = testing::context_of(model);
   ActivationsTool tool;
 
   void SetUp() override {

@@ -9,6 +9,7 @@
 #include <lensbench/intervention.hpp>
 
 #include "attention_fixture.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/planted_attention.hpp"
 
@@ -102,7 +103,7 @@ TEST_F(AttentionToolTest, RefusesWrongOptionsOfTheTypedCall) {
 
 TEST_F(AttentionToolTest, AsksTheContextForNoPatternOfAllBlocksAtOnce) {
   run_with(gpt2_, {});
-  EXPECT_EQ(gpt2_.context.forwards(), 0);
+  EXPECT_EQ(ContextAccess::forwards(gpt2_.context), 0);
 }
 
 TEST(AttentionFlow, RefusesPromptsTooLongForAMaximumFlow) {

@@ -10,6 +10,7 @@
 #include "edge_attribution/circuit.hpp"
 #include "edge_attribution/graph.hpp"
 #include "edge_fixture.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/faulty_model.hpp"
 #include "support/random_model.hpp"
@@ -157,7 +158,7 @@ std::map<std::string, at::Tensor> means_of(const Model& model, const std::vector
 // change reaches the logits by one edge alone, since every other node still writes its mean.
 TEST_F(Requests, MeanAblationIsARunInWhichNodesWriteTheirMeans) {
   const std::vector<Tokens> prompts = {gpt2_.tokens, gpt2_.tokens_of({9, 1, 4})};
-  gpt2_.context.set_reference_prompts([&] { return prompts; });
+  ContextAccess::set_reference_prompts(gpt2_.context, [&] { return prompts; });
   const Graph graph = graph_of(gpt2_.model->spec());
   at::Tensor circuits = at::zeros({2, std::ssize(graph.edges)}, at::kBool);
   for (std::size_t e = 0; e < graph.edges.size(); ++e)

@@ -1,6 +1,7 @@
 #include "activation_patching/causal_tracing.hpp"
 #include "facts/facts.hpp"
 #include "families.hpp"
+#include "support/contexts.hpp"
 #include "support/results.hpp"
 #include "support/word_tokenizer.hpp"
 
@@ -54,7 +55,7 @@ struct BothTools {
   }
 
   std::shared_ptr<const Model> model;
-  Context context{model, 0};
+  Context context = testing::context_of(model);
   facts::FactsTool facts;
   tracing::CausalTracingTool tracing;
 };

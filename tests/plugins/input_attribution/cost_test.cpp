@@ -8,6 +8,7 @@
 #include "bench/run_services.hpp"
 #include "input_attribution/input_attribution.hpp"
 #include "support/bench.hpp"
+#include "support/contexts.hpp"
 #include "support/random_model.hpp"
 #include "support/recorded_options.hpp"
 
@@ -51,9 +52,9 @@ TEST_F(InputCost, AnnounceTheItemsOfTheirMethodsAndFinishThem) {
     const Request request(bench_.tokens, bench_.tool.parameters(settings));
     EXPECT_EQ(*bench_.tool.estimate(request).items, items);
     WatchedRun run;
-    bench_.context.connect(&run);
+    ContextAccess::connect(bench_.context, &run);
     bench_.tool.run(request);
-    bench_.context.connect(nullptr);
+    ContextAccess::connect(bench_.context, nullptr);
     EXPECT_EQ(run.done, items);
     EXPECT_EQ(run.total, items);
   }

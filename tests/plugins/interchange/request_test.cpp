@@ -6,6 +6,7 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "interchange_fixture.hpp"
+#include "support/contexts.hpp"
 #include "support/stopped_run.hpp"
 
 namespace lensbench::interchange {
@@ -24,9 +25,9 @@ class InterchangeRequests : public ::testing::Test {
   std::string file(const std::string& text) { return folder_.write("pairs.jsonl", text); }
   Dataset exchange(const InterchangeOptions& options, RunServices* run = nullptr) {
     InterchangeBench bench(model_);
-    if (run != nullptr) bench.context.connect(run);
+    if (run != nullptr) ContextAccess::connect(bench.context, run);
     Dataset found = bench.tool.exchange(small_pairs(bench, 8), options);
-    bench.context.connect(nullptr);
+    ContextAccess::connect(bench.context, nullptr);
     return found;
   }
   std::string misread(const std::string& text) {

@@ -12,6 +12,7 @@
 #include "checkpoint/weights/safetensors.hpp"
 #include "jacobian_fixture.hpp"
 #include "jacobian_lens/receipts.hpp"
+#include "support/contexts.hpp"
 #include "support/embedded_model.hpp"
 
 namespace lensbench::jacobian {
@@ -60,9 +61,9 @@ class Fits : public ::testing::Test {
  protected:
   Dataset fit(RunServices* run = nullptr) {
     LensBench bench(sample("gpt2"), {3, 17, 5, 9});
-    if (run != nullptr) bench.context.connect(run);
+    if (run != nullptr) ContextAccess::connect(bench.context, run);
     Dataset found = bench.tool.fit(bench.tokens, fit_, {});
-    bench.context.connect(nullptr);
+    ContextAccess::connect(bench.context, nullptr);
     return found;
   }
   testing::TempDir folder_;

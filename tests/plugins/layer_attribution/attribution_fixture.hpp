@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "layer_attribution/layer_attribution.hpp"
+#include "support/contexts.hpp"
 #include "support/folders.hpp"
 
 namespace lensbench::attribution {
@@ -24,7 +25,7 @@ inline constexpr double kExact = 1e-12;
 class AttributedModel {
  public:
   explicit AttributedModel(const std::string& directory, const ModelOptions& options = {})
-      : model_(Model::open(directory, options)), context_(model_, 0) {
+      : model_(Model::open(directory, options)), context_(testing::context_of(model_)) {
     tool_.attach(context_);
   }
 

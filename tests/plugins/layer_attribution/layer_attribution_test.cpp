@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "attribution_fixture.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
 #include "support/temp_dir.hpp"
@@ -167,7 +168,7 @@ TEST_F(LayerAttributionTest, ListsNeuronsAtTheChosenPosition) {
 
 TEST_F(LayerAttributionTest, RunsOneForwardForWhatItReads) {
   run();
-  EXPECT_EQ(gpt2_.context().forwards(), 1);
+  EXPECT_EQ(ContextAccess::forwards(gpt2_.context()), 1);
 }
 
 TEST_F(LayerAttributionTest, RefusesATokenOutsideTheVocabulary) {

@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "attribution_fixture.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/random_model.hpp"
 #include "support/recorded_options.hpp"
@@ -36,7 +37,7 @@ class MeanAblation : public ::testing::TestWithParam<const char*> {
   }
 
   void set_cases(const Prompts& prompts) {
-    context_.set_reference_prompts([this, prompts] {
+    ContextAccess::set_reference_prompts(context_, [this, prompts] {
       std::vector<Tokens> all;
       for (const auto& ids : prompts) all.push_back(tokens_from_ids(*model_, ids));
       return all;
@@ -85,7 +86,7 @@ class MeanAblation : public ::testing::TestWithParam<const char*> {
       random_model(std::string(GetParam()) == "gpt2" ? small_gpt2_spec() : small_llama_spec(), 5,
                    at::kFloat, 0.3);
   Tokens tokens_ = tokens_from_ids(*model_, kPrompts.front());
-  Context context_{model_, 0};
+  Context context_ = testing::context_of(model_);
   LayerAttributionTool tool_;
 };
 
@@ -193,7 +194,7 @@ constexpr const char* kKeptMeans = "run_layer_attribution_means";
 TEST_P(MeanAblation, KeepsItsSumsForTheProcessThatGoesOn) {
   set_cases(kPrompts);
   const Dataset first = run("mean");
-  context_.begin_case();
+  ContextAccess::begin_case(context_);
   const auto kept = context_.committed(kKeptMeans);
   ASSERT_TRUE(kept.has_value());
   EXPECT_EQ((*kept)["done"].tensor.item<std::int64_t>(), 3);

@@ -3,6 +3,7 @@
 // Expected values are those of its truth, patched in float64 from the stored weights by other code.
 #include "attribution_fixture.hpp"
 #include "grading/plant/plant.hpp"
+#include "support/contexts.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench::attribution {
@@ -41,7 +42,7 @@ TEST_F(PlantedNameMover, LosesLittleToTheMeanOfAPromptAndMuchToThatOfAllPrompts)
   const std::int64_t layer = name[1] - '0', head = name[3] - '0';
   std::vector<Tokens> prompts;
   for (const grading::PromptPair& pair : task_.prompts) prompts.push_back(bench_.tokens(pair.ids));
-  bench_.context().set_reference_prompts([&] { return prompts; });
+  ContextAccess::set_reference_prompts(bench_.context(), [&] { return prompts; });
   double of_prompt = 0, of_all = 0;
   for (std::size_t p = 0; p < prompts.size(); ++p) {
     LayerAttributionOptions options;

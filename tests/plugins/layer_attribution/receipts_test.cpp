@@ -11,6 +11,7 @@
 
 #include "attribution_fixture.hpp"
 #include "layer_attribution/analysis.hpp"
+#include "support/contexts.hpp"
 #include "support/planted_facts.hpp"
 
 // Each receipt fails for the fault that it names, and passes on correct results.
@@ -104,7 +105,7 @@ TEST_P(AttributionReceipts, PassWithALargeConstantInTheStream) {
     for (const double size : {30.0, 1000.0, 30000.0}) {
       const auto model =
           with_interventions(plain, {{at_hook("hook_embed"), AddValue{constant, size}}});
-      Context context(model, 0);
+      Context context = testing::context_of(model);
       LayerAttributionTool tool;
       tool.attach(context);
       for (const std::int64_t last : {23, 4, 9, 28}) {
@@ -121,7 +122,7 @@ TEST_P(AttributionReceipts, PassWithALargeConstantInTheStream) {
 TEST(AttributionReceiptsOfFacts, PassWhereTheStreamCancelsInItsMean) {
   const testing::FactTokens ids{4};
   const std::shared_ptr<const Model> model = testing::fact_model(2.0, ids).open();
-  Context context(model, 0);
+  Context context = testing::context_of(model);
   LayerAttributionTool tool;
   tool.attach(context);
   LayerAttributionOptions options;
@@ -146,7 +147,7 @@ TEST_P(AttributionReceipts, CompareWithAForwardInWhichInterventionsActOnce) {
       {{at_hook("blocks.1.hook_mlp_out"), Freeze{}}}};
   for (const auto& list : lists) {
     const auto model = with_interventions(plain, list);
-    Context context(model, 0);
+    Context context = testing::context_of(model);
     LayerAttributionTool tool;
     tool.attach(context);
     LayerAttributionOptions options;

@@ -14,6 +14,7 @@
 #include "layer_surgery/measure.hpp"
 #include "layer_surgery/orders.hpp"
 #include "layer_surgery/prune.hpp"
+#include "support/contexts.hpp"
 #include "support/embedded_model.hpp"
 #include "support/error_matchers.hpp"
 #include "support/random_model.hpp"
@@ -65,7 +66,7 @@ class CountingModel final : public Model {
 /// Number of blocks that the tool runs for two prompts.
 std::int64_t blocks_of_two_cases(const std::shared_ptr<CountingModel>& model,
                                  const std::map<std::string, std::string>& given) {
-  Context context(model, 0);
+  Context context = testing::context_of(model);
   LayerSurgeryTool tool;
   tool.attach(context);
   const Parameters parameters = Parameters::resolve(LayerSurgeryTool::kParameters, given, "tool");

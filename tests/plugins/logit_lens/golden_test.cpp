@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "logit_lens/logit_lens.hpp"
+#include "support/contexts.hpp"
 #include "support/folders.hpp"
 
 // A public trained model against an independent float64 program (`note` in the file says how). Its
@@ -48,7 +49,7 @@ TEST_F(TrainedLlama, TokenizesAsTheReference) {
 
 TEST_F(TrainedLlama, LensEqualsTheFloat64Reference) {
   for (const auto& c : cases) {
-    Context context(model, 0);
+    Context context = testing::context_of(model);
     LogitLensTool tool;
     tool.attach(context);
     const Tokens tokens = tokens_from_ids(*model, c.at("input_ids").get<Ids>());

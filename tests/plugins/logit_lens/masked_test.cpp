@@ -13,6 +13,7 @@
 
 #include "logit_lens/logit_lens.hpp"
 #include "support/bench.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
 #include "support/random_model.hpp"
@@ -127,7 +128,7 @@ TEST_P(LensOfEncoder, ReadsPointsInsideABlock) {
 
 TEST(LensOfACausalModel, RefusesAMask) {
   const auto model = random_model(small_gpt2_spec(), 1);
-  Context context(model, 0);
+  Context context = testing::context_of(model);
   LogitLensTool tool;
   tool.attach(context);
   LogitLensOptions options;

@@ -3,6 +3,7 @@
 
 #include "bench/run_services.hpp"
 #include "probe_fixture.hpp"
+#include "support/contexts.hpp"
 
 namespace lensbench::probing {
 namespace {
@@ -37,9 +38,9 @@ class ProbeRequests : public ::testing::Test {
   std::string file(const std::string& text) { return folder_.write("examples.jsonl", text); }
   Dataset fit(RunServices* run = nullptr) {
     ProbeBench bench(model_);
-    if (run != nullptr) bench.context.connect(run);
+    if (run != nullptr) ContextAccess::connect(bench.context, run);
     Dataset found = bench.tool.fit(bench.tool.read(file(lines(12))), {.folds = 3});
-    bench.context.connect(nullptr);
+    ContextAccess::connect(bench.context, nullptr);
     return found;
   }
   std::string misread(const std::string& text) {

@@ -16,6 +16,7 @@
 #include <cmath>
 
 #include "sparse_autoencoder/optimiser.hpp"
+#include "support/contexts.hpp"
 #include "support/planted_model.hpp"
 #include "training_fixture.hpp"
 
@@ -121,9 +122,9 @@ class Training : public ::testing::Test {
  protected:
   Dataset train(RunServices* run = nullptr) {
     SaeBench bench({3, 17, 5, 9});
-    if (run != nullptr) bench.context.connect(run);
+    if (run != nullptr) ContextAccess::connect(bench.context, run);
     Dataset found = bench.tool.train(bench.tokens, training_, Target::model(), first_stream());
-    bench.context.connect(nullptr);
+    ContextAccess::connect(bench.context, nullptr);
     return found;
   }
   std::int64_t number(const Dataset& found, const char* name) {

@@ -17,6 +17,7 @@
 #include "checkpoint/weights/safetensors.hpp"
 #include "steering/directions.hpp"
 #include "steering_fixture.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/random_model.hpp"
 #include "support/temp_dir.hpp"
@@ -140,7 +141,7 @@ TEST_F(SteeringRequests, ReadPairsOfPrompts) {
       run(pairs("{\"plus_ids\": [1, 2], \"minus_ids\": [4, 5, 6]}\n\n"
                 "{\"plus_ids\": [7], \"minus_ids\": [8], \"note\": 1}\n"));
   const auto last = [&](const std::vector<std::int64_t>& ids) {
-    Context context(bench_.model, 0);
+    Context context = testing::context_of(bench_.model);
     const std::string hook = "blocks.1.hook_resid_post";
     return context.activations(bench_.tokens_of(ids), {hook}).at(hook)[0][-1].to(at::kDouble);
   };
@@ -180,7 +181,7 @@ TEST_F(SteeringRequests, CountTheTargetInThePromptsOfTheDirection) {
 // The unit of alpha is the median length without the first token, whose stream may be huge.
 TEST_F(SteeringRequests, MeasureAlphaInMedianLengthsWithoutTheFirstToken) {
   const auto streams = [&](const Tokens& tokens) {
-    Context context(bench_.model, 0);
+    Context context = testing::context_of(bench_.model);
     const std::string hook = "blocks.1.hook_resid_post";
     return context.activations(tokens, {hook}).at(hook)[0].to(at::kDouble);
   };
@@ -195,7 +196,7 @@ TEST_F(SteeringRequests, MeasureAlphaInMedianLengthsWithoutTheFirstToken) {
                 1e-5 * median);
     // The run that was made has the stream that this says.
     const auto model = with_interventions(bench_.model, bench_.tool.interventions(result, 2, 2));
-    Context context(model, 0);
+    Context context = testing::context_of(model);
     const std::string hook = "blocks.1.hook_resid_post";
     const at::Tensor steered = context.activations(bench_.tokens, {hook}).at(hook)[0];
     const at::Tensor unit = v_.to(at::kDouble) / v_.to(at::kDouble).norm();

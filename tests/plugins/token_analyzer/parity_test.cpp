@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "support/contexts.hpp"
 #include "support/embedded_model.hpp"
 #include "support/folders.hpp"
 #include "token_analyzer/token_analyzer.hpp"
@@ -67,7 +68,7 @@ class TokenAnalyzerParity : public ::testing::TestWithParam<Pair> {
  protected:
   TokenAnalyzerParity()
       : expected_(json::parse(std::ifstream(kData + GetParam().name + ".json"))),
-        context_(Model::open(GetParam().own), 0) {
+        context_(testing::context_of(Model::open(GetParam().own))) {
     tool_.attach(context_);
   }
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "support/contexts.hpp"
 #include "support/folders.hpp"
 #include "support/random_model.hpp"
 #include "support/recorded_options.hpp"
@@ -56,7 +57,7 @@ class TokenAnalyzerOnSmallModel : public ::testing::Test {
     return tokens_from_ids(context_.model(), std::move(ids));
   }
 
-  Context context_{small_model(), 7};
+  Context context_ = testing::context_of(small_model(), 7);
   TokenAnalyzerTool implementation_;
   TokenAnalyzer& tool_ = implementation_;  // as an experiment sees it
 };
@@ -158,7 +159,7 @@ TEST_F(TokenAnalyzerOnSmallModel, MayGenerateOneTokenBeyondTheModelsPositions) {
 }
 
 TEST_F(TokenAnalyzerOnSmallModel, EverythingAddedUpIsTheSameWithoutTheSharedForward) {
-  Context alone(context_.shared_model(), 7, false);
+  Context alone = testing::context_of(context_.shared_model(), 7, false);
   TokenAnalyzerTool implementation;
   TokenAnalyzer& other = implementation;
   other.attach(alone);
@@ -178,7 +179,7 @@ TEST_F(TokenAnalyzerOnSmallModel, ComparedWithItselfNothingDiffers) {
 
 TEST_F(TokenAnalyzerOnSmallModel, ComparisonTheOtherWayRoundSwapsTheDivergences) {
   const auto other = small_model(2);
-  Context other_context(other, 7);
+  Context other_context = testing::context_of(other, 7);
   TokenAnalyzerTool other_tool;
   other_tool.attach(other_context);
   const Tokens prompt = text({3, 1, 4, 1, 5});
@@ -225,7 +226,7 @@ TEST(TokenAnalyzer, ReadsATextLongerThanOneBlockOfRows) {
   spec.vocab_size = 50000;
   spec.max_positions = 128;
   const auto model = random_model(spec, 3, at::kFloat, kScale);
-  Context context(model, 0);
+  Context context = testing::context_of(model);
   TokenAnalyzerTool implementation;
   TokenAnalyzer& tool = implementation;
   tool.attach(context);
@@ -244,7 +245,7 @@ TEST(TokenAnalyzer, ReadsATextLongerThanOneBlockOfRows) {
 }
 
 TEST(TokenAnalyzer, AgreesWithAFullForwardWhenRotaryKeysAreCached) {
-  Context context(random_model(small_llama_spec(), 5, at::kFloat, kScale), 0);
+  Context context = testing::context_of(random_model(small_llama_spec(), 5, at::kFloat, kScale));
   TokenAnalyzerTool implementation;
   TokenAnalyzer& tool = implementation;
   tool.attach(context);
@@ -261,7 +262,7 @@ class TokenAnalyzerOfFamily : public ::testing::TestWithParam<const char*> {
 };
 
 TEST_P(TokenAnalyzerOfFamily, HoldsItsReceiptsWhileGenerating) {
-  Context context(model_, 7);
+  Context context = testing::context_of(model_, 7);
   TokenAnalyzerTool tool;
   tool.attach(context);
   const Dataset dataset =
@@ -284,7 +285,7 @@ TEST(TokenAnalyzer, RefusesAModelThatSeesTheWholeText) {
 }
 
 TEST(TokenAnalyzerOptions, AreRecordedWithTheResult) {
-  Context context(small_model(), 0);
+  Context context = testing::context_of(small_model());
   TokenAnalyzerTool tool;
   tool.attach(context, testing::declared(TokenAnalyzerTool::kParameters));
   const Tokens tokens = tokens_from_ids(context.model(), {3, 1, 4});

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "support/contexts.hpp"
 #include "support/embedded_model.hpp"
 #include "support/temp_dir.hpp"
 #include "token_analyzer/token_analyzer.hpp"
@@ -64,7 +65,7 @@ TEST(RequireSameVocabulary, NamesTheFirstTokenThatDiffers) {
 }
 
 TEST(VersusModel, AddsTheComparisonToTheAnalysisOfTheSameText) {
-  Context context(Model::open(testing::kModel), 0);
+  Context context = testing::context_of(Model::open(testing::kModel));
   TokenAnalyzerTool tool;
   tool.attach(context);
   const auto parameters = Parameters::resolve(

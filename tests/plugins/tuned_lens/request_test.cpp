@@ -9,6 +9,7 @@
 
 #include "checkpoint/weights/safetensors.hpp"
 #include "lens_fixture.hpp"
+#include "support/contexts.hpp"
 #include "tuned_lens/lens_file.hpp"
 
 namespace lensbench::tuned {
@@ -118,7 +119,7 @@ TEST_F(Requests, ForATextWithoutDocumentsOfBothPartsAreRefused) {
 }
 
 TEST_F(Requests, ToTrainTakeOnePrompt) {
-  bench_.context.set_reference_prompts([&] {
+  ContextAccess::set_reference_prompts(bench_.context, [&] {
     return std::vector<Tokens>{bench_.tokens, bench_.tokens};
   });
   EXPECT_THAT(

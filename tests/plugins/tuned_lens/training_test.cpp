@@ -10,6 +10,7 @@
 #include <lensbench/gradients.hpp>
 
 #include "lens_fixture.hpp"
+#include "support/contexts.hpp"
 #include "tuned_lens/divergence.hpp"
 
 // The loop over steps, and the gradient that it follows.
@@ -21,9 +22,9 @@ class Training : public ::testing::Test {
  protected:
   Dataset train(const TunedLensTraining& training, RunServices* run = nullptr) {
     LensBench bench(sample("gpt2"), {3, 17, 5, 9});
-    if (run != nullptr) bench.context.connect(run);
+    if (run != nullptr) ContextAccess::connect(bench.context, run);
     Dataset found = bench.tool.train(bench.tokens, training, {});
-    bench.context.connect(nullptr);
+    ContextAccess::connect(bench.context, nullptr);
     return found;
   }
 

@@ -13,6 +13,7 @@
 
 #include "framework/model/vision/vision_samples.hpp"
 #include "support/bench.hpp"
+#include "support/contexts.hpp"
 #include "support/embedded_model.hpp"
 #include "support/faulty_model.hpp"
 #include "support/results.hpp"
@@ -196,7 +197,9 @@ TEST_F(TwoPictures, ControlsAreTheAnswersToOtherPrompts) {
   options.concepts = {{"two", {"3", "8"}}};
   Tokens other = prompt;
   for (PictureRows& picture : other.pictures) picture.rows = picture.rows.neg();
-  bench.context.set_reference_prompts([&] { return std::vector<Tokens>{prompt, other}; });
+  ContextAccess::set_reference_prompts(bench.context, [&] {
+    return std::vector<Tokens>{prompt, other};
+  });
   const Dataset result = bench.tool.analyze(prompt, options, {});
   EXPECT_EQ(result["control"].strings,
             (std::vector<std::string>{"no_picture", "other_picture", "shuffled_patches"}));

@@ -5,6 +5,7 @@
 
 #include "bench/runner.hpp"
 #include "plugin/plugin_host.hpp"
+#include "support/contexts.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/memory_sink.hpp"
 #include "support/random_model.hpp"
@@ -27,7 +28,7 @@ class OddResults : public ::testing::Test {
 
   // Runs one case; returns what its failure says, or nothing.
   std::string failure(PluginEntryKind kind, const std::string& name, const std::string& how) {
-    Context context(model_, 0);
+    Context context = testing::context_of(model_);
     testing::MemorySink sink;
     auto bound = kind == PluginEntryKind::tool
                      ? BoundExperiment::of_tool(host_, name, context)
@@ -121,7 +122,7 @@ TEST_F(OddResults, AreRefusedForAVariableThatTheToolDoesNotDeclare) {
 }
 
 TEST_F(OddResults, CarryTheViewThatTheToolDeclares) {
-  Context context(model_, 0);
+  Context context = testing::context_of(model_);
   testing::MemorySink sink;
   for (const char* experiment : {"", "uses_odd"}) {
     const bool is_tool = *experiment == 0;

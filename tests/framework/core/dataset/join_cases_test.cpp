@@ -1,3 +1,5 @@
+#include "core/dataset/join_cases.hpp"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>

@@ -13,6 +13,7 @@
 #include <lensbench/tokens.hpp>
 #include <string>
 
+#include "support/contexts.hpp"
 #include "support/planted_attention.hpp"
 #include "support/tensors.hpp"
 
@@ -24,7 +25,7 @@ constexpr double kNormError = 1e-5;
 
 at::Tensor activation(const std::shared_ptr<const Model>& model,
                       const std::vector<std::int64_t>& ids, const std::string& hook) {
-  Context context(model, 0);
+  Context context = testing::context_of(model);
   return context.activations(tokens_from_ids(*model, ids), {hook}).at(hook)[0];
 }
 

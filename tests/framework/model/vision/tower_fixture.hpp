@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "model/hooks/sequence_place.hpp"
 #include "vision_samples.hpp"
 
 namespace lensbench::testing {
@@ -18,8 +19,8 @@ namespace lensbench::testing {
 /// Number of each row of an activation of a tower among the patches or tokens of the prompt.
 inline at::Tensor numbers_of(const HookPoint& point) {
   std::vector<std::int64_t> numbers;
-  numbers.reserve(point.place->parts.size());
-  for (const PicturePart& part : point.place->parts) numbers.push_back(part.number);
+  numbers.reserve(place_of(point).parts.size());
+  for (const PicturePart& part : place_of(point).parts) numbers.push_back(part.number);
   return at::tensor(numbers, at::kLong);
 }
 

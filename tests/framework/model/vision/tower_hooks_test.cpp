@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "model/hooks/hook_points.hpp"
+#include "model/hooks/sequence_place.hpp"
 #include "support/embedded_model.hpp"
 #include "support/error_matchers.hpp"
 #include "support/tensors.hpp"
@@ -60,7 +61,7 @@ class TowerHooks : public ::testing::TestWithParam<std::string> {
   void read(const std::string& glob) {
     Hooks hooks;
     hooks.read(glob, [&](const at::Tensor& x, const HookPoint& point) {
-      calls[point.name].push_back({x.clone(), *point.place});
+      calls[point.name].push_back({x.clone(), place_of(point)});
     });
     model->forward(make_batch(tokens), {}, hooks);
   }
@@ -281,7 +282,7 @@ TEST_P(TowerHooks, OfARowOfABatchSayWhichRow) {
   Hooks hooks;
   hooks.read("vision_encoder.blocks.0.hook_resid_post",
              [&](const at::Tensor& x, const HookPoint& point) {
-               calls[point.name].push_back({x.clone(), *point.place});
+               calls[point.name].push_back({x.clone(), place_of(point)});
              });
   model->forward(make_batch({first, tokens}), {}, hooks);
   const Call& both = calls.at("vision_encoder.blocks.0.hook_resid_post").front();

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/dataset/join_cases.hpp"
 #include "framework/report/views/sample_datasets.hpp"
 #include "report/terminal/text.hpp"
 #include "report/views/render.hpp"

@@ -11,6 +11,7 @@
 
 #include "bench/case_input.hpp"
 #include "framework/session/session_fixture.hpp"
+#include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
 #include "support/picture_samples.hpp"
 
@@ -54,8 +55,9 @@ TEST_F(RunPicturesTest, GiveACaseItsTokensWithRows) {
   EXPECT_THAT(cases[0].fields, ElementsAre(std::pair("label", "eye")));
   EXPECT_FALSE(pictures->has("b"));
   const auto prompted = with_picture_prompts(model, pictures);
-  Context context(prompted, 0);
-  const Case c(0, cases[0], context, {});
+  Context context = testing::context_of(prompted);
+  const Parameters none;
+  const Case c = testing::case_of(cases[0], context, none);
   // 2 x 2 and 2 x 4 tokens; 4 patches a token.
   ASSERT_EQ(c.tokens().pictures.size(), 2u);
   EXPECT_THAT(c.tokens().pictures[0].rows.sizes().vec(), ElementsAre(16, 1176));
