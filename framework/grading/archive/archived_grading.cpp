@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <lensbench/error.hpp>
+#include <mutex>
+#include <set>
 
 #include "archive/run/run_folder.hpp"
 #include "grading/archive/record_datasets.hpp"
@@ -38,11 +40,7 @@ class ArchiveStore final : public RecordStore {
   }
 
   std::optional<TaskRecord> find(std::size_t task) override {
-    if (!std::binary_search(done_.begin(), done_.end(), task)) {
-      now_ = "task '" + model(task).label + "/" + this->task(task).name + "'";
-      writer_.note(now_);
-      return std::nullopt;
-    }
+    if (!std::binary_search(done_.begin(), done_.end(), task)) return std::nullopt;
     const auto index = static_cast<std::int64_t>(task);
     const auto names = writer_.names(index);
     return record_of(
@@ -51,6 +49,15 @@ class ArchiveStore final : public RecordStore {
           return writer_.read(index, name);
         },
         this->task(task));
+  }
+
+  void begin(std::size_t task) override {
+    asked_.insert(task);
+    note_now();
+  }
+  void end(std::size_t task) override {
+    asked_.erase(task);
+    note_now();
   }
 
   void keep(std::size_t task, const TaskRecord& record) override {
@@ -65,11 +72,13 @@ class ArchiveStore final : public RecordStore {
     costs.session = started_;
     writer_.commit(static_cast<std::int64_t>(task),
                    datasets_of(record, model(task).truth, this->task(task), prompts_), costs);
-    writer_.note("");
-    now_.clear();
   }
 
-  const std::string& now() const { return now_; }
+  /// What is being asked; empty for nothing. Any thread may call it.
+  std::string now() const {
+    const std::lock_guard lock(mutex_);
+    return now_;
+  }
 
  private:
   const GradedModel& model(std::size_t task) const {
@@ -79,11 +88,22 @@ class ArchiveStore final : public RecordStore {
     return model(task).truth.tasks[grading_.tasks()[task].task];
   }
 
+  void note_now() {
+    std::string names;
+    for (const std::size_t index : asked_)
+      names += (names.empty() ? "'" : ", '") + model(index).label + "/" + task(index).name + "'";
+    const std::lock_guard lock(mutex_);
+    now_ = asked_.empty() ? "" : (asked_.size() == 1 ? "task " : "one of the tasks ") + names;
+    writer_.note(now_);
+  }
+
   RunWriter& writer_;
   const Grading& grading_;
   std::string started_;
   std::size_t prompts_;
   std::vector<std::size_t> done_;  ///< tasks of an earlier process, in order
+  std::set<std::size_t> asked_;
+  mutable std::mutex mutex_;  ///< guards the text
   std::string now_;
 };
 

@@ -4,19 +4,24 @@
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <set>
+#include <vector>
 
 #include "grading/run/ask_task.hpp"
 #include "grading/run/candidates.hpp"
 #include "grading/run/task_record.hpp"
 #include "grading/run/truth_tables.hpp"
 #include "grading/truth/truth_file.hpp"
+#include "model/runtime/parallel.hpp"
 #include "model/runtime/threads.hpp"
 #include "plugin/plugin_host.hpp"
 
-// The loop over models, tasks and tools. One model is open at a time, since planted models are
-// small and many. What the tools answered about a task becomes a record, and the scores are those
-// of records alone, whether they were made now or read from a file.
+// The loop over models, tasks and tools. Planted models are small and many, so that one forward
+// cannot use several cores: each thread asks about a model of its own. What the tools answered
+// about a task becomes a record, and records are taken in the order of the tasks. The scores are
+// those of records alone, whether they were made now or read from a file.
 
 namespace lensbench::grading {
 namespace {
@@ -44,6 +49,14 @@ void keep_items(ItemTable& table, const std::vector<std::string>& items) {
   }
 }
 
+/// A task that was asked, or whose record was stored, until the tasks before it are taken.
+struct AskedTask {
+  TaskRecord record;
+  bool is_stored = false;
+  std::vector<bool> was_new = {};  ///< whether each tool was asked as one that never answered
+  std::shared_ptr<const OpenModel> model = {};  ///< kept if a tool was new
+};
+
 /// Keeps nothing: every task is asked.
 class NoStore final : public RecordStore {
  public:
@@ -69,7 +82,9 @@ class Grading::State {
 
   Grades run(RecordStore& store) {
     set_threads(static_cast<int>(request_.threads > 0 ? request_.threads : default_threads()));
-    for (std::size_t model = 0; model < grades_.models.size(); ++model) grade_model(model, store);
+    for_each_on_threads(
+        worker_count(request_), std::ssize(grades_.models),
+        [&](std::int64_t model) { grade_model(static_cast<std::size_t>(model), store); });
     collect();
     estimate_all();
     return std::move(grades_);
@@ -88,6 +103,8 @@ class Grading::State {
 
     bool has_answered() const { return prompts > 0; }
   };
+  /// What is known of a candidate from the tasks that were taken.
+  enum class Known { nothing, answers, claims_nothing };
 
   void read_models() {
     std::map<std::string, int> names;
@@ -110,36 +127,89 @@ class Grading::State {
   }
 
   void grade_model(std::size_t model, RecordStore& store) {
-    std::optional<OpenModel> opened;
+    std::shared_ptr<const OpenModel> opened;
     for (std::size_t index = 0; index < grades_.tasks.size(); ++index) {
       if (grades_.tasks[index].model != model) continue;
-      std::optional<TaskRecord> record = store.find(index);
-      if (!record) {
-        if (!opened)
-          opened = open_model(request_, grades_.models[model],
-                              request_.scratch / ("turned-" + std::to_string(model)));
-        record = ask_all(index, *opened);
-        store.keep(index, *record);
+      if (auto stored = stored_or_begun(index, store)) {
+        deliver(index, {*std::move(stored), true}, store);
+        continue;
       }
-      take(index, *record);
-      listener_.on_task(index + 1, grades_.tasks.size());
+      if (!opened)
+        opened = std::make_shared<const OpenModel>(
+            open_model(request_, grades_.models[model],
+                       request_.scratch / ("turned-" + std::to_string(model))));
+      deliver(index, ask_all(index, opened), store);
     }
   }
 
-  TaskRecord ask_all(std::size_t index, const OpenModel& model) {
-    TaskRecord record;
-    record.reserve(candidates_.size());
+  std::optional<TaskRecord> stored_or_begun(std::size_t index, RecordStore& store) {
+    const std::lock_guard lock(mutex_);
+    auto stored = store.find(index);
+    if (!stored) store.begin(index);
+    return stored;
+  }
+
+  AskedTask ask_all(std::size_t index, const std::shared_ptr<const OpenModel>& model) {
+    AskedTask asked;
+    asked.record.reserve(candidates_.size());
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
-      if (listener_.should_stop()) throw RunError("grade: stopped before all tools were asked");
-      if (progress_[i].claims_nothing) {
-        record.push_back({candidates_[i].tool->name, candidates_[i].settings_text});
-        record.back().claims_nothing = true;
-        continue;
-      }
-      record.push_back(ask_tool(host_, request_, candidates_[i], model, model_of(index),
-                                task_of(index), !progress_[i].has_answered()));
+      const Known known = known_of(i);
+      asked.record.push_back(known == Known::claims_nothing
+                                 ? without_claims(i)
+                                 : ask_one(index, i, *model, known == Known::nothing));
+      asked.was_new.push_back(known == Known::nothing);
+      if (known == Known::nothing) asked.model = model;
     }
+    return asked;
+  }
+
+  ToolRecord ask_one(std::size_t index, std::size_t candidate, const OpenModel& model,
+                     bool is_new) const {
+    return ask_tool(host_, request_, candidates_[candidate], model, model_of(index), task_of(index),
+                    is_new);
+  }
+
+  Known known_of(std::size_t candidate) {
+    const std::lock_guard lock(mutex_);
+    if (listener_.should_stop()) throw RunError("grade: stopped before all tools were asked");
+    if (progress_[candidate].claims_nothing) return Known::claims_nothing;
+    return progress_[candidate].has_answered() ? Known::answers : Known::nothing;
+  }
+
+  ToolRecord without_claims(std::size_t candidate) const {
+    ToolRecord record{candidates_[candidate].tool->name, candidates_[candidate].settings_text};
+    record.claims_nothing = true;
     return record;
+  }
+
+  /// Takes a task as soon as all tasks before it are taken.
+  void deliver(std::size_t index, AskedTask asked, RecordStore& store) {
+    const std::lock_guard lock(mutex_);
+    if (!asked.is_stored) store.end(index);
+    waiting_.emplace(index, std::move(asked));
+    for (auto next = waiting_.find(taken_); next != waiting_.end(); next = waiting_.find(taken_)) {
+      if (!next->second.is_stored) {
+        settle(taken_, next->second);
+        store.keep(taken_, next->second.record);
+      }
+      take(taken_, next->second.record);
+      waiting_.erase(next);
+      listener_.on_task(++taken_, grades_.tasks.size());
+    }
+  }
+
+  /// Makes a record what it is when the task is asked after all tasks before it: meanwhile those
+  /// may have told more of a tool than was known when it was asked.
+  void settle(std::size_t index, AskedTask& asked) const {
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+      ToolRecord& record = asked.record[i];
+      if (progress_[i].claims_nothing) {
+        record = without_claims(i);
+      } else if (asked.was_new[i] && progress_[i].has_answered()) {
+        if (record.claims_nothing) record = ask_one(index, i, *asked.model, false);
+        record.later.clear();
+      }
+    }
   }
 
   const GradedModel& model_of(std::size_t index) const {
@@ -239,16 +309,22 @@ class Grading::State {
                          model.truth.tasks[place.task].prompts.size()});
     }
     const auto draws = hierarchical_draws(sampled, request_.counts.bootstrap, request_.seed);
-    for (Entry& entry : grades_.entries)
-      estimate(entry, draws, request_.counts, request_.controls, request_.seed);
+    const auto estimate_one = [&](std::int64_t entry) {
+      estimate(grades_.entries[static_cast<std::size_t>(entry)], draws, request_.counts,
+               request_.controls, request_.seed);
+    };
+    for_each_on_threads(worker_count(request_), std::ssize(grades_.entries), estimate_one);
   }
 
   const GradeRequest& request_;
   const GradeListener& listener_;
   PluginHost host_;
   std::vector<Candidate> candidates_;
-  std::vector<Progress> progress_;  ///< one a candidate
   Grades grades_;
+  std::mutex mutex_;                          ///< guards what follows, the store and the listener
+  std::vector<Progress> progress_;            ///< one a candidate
+  std::map<std::size_t, AskedTask> waiting_;  ///< for tasks before them
+  std::size_t taken_ = 0;                     ///< tasks
 };
 
 Grading::Grading(const GradeRequest& request, const GradeListener& listener)
@@ -276,6 +352,11 @@ const std::vector<TaskPlace>& Grading::tasks() const {
 
 Grades Grading::run(RecordStore& store) {
   return state_->run(store);
+}
+
+std::int64_t worker_count(const GradeRequest& request) {
+  if (request.workers > 0) return request.workers;
+  return request.threads > 0 ? request.threads : default_threads();
 }
 
 std::vector<fs::path> planted_folders(const fs::path& folder) {

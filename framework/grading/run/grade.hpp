@@ -29,6 +29,8 @@ struct GradeRequest {
   Controls controls;
   ControlCounts counts;
   std::int64_t threads = 0;
+  /// Models that are asked about at a time, on which no result depends; 0: as many as threads.
+  std::int64_t workers = 0;
   std::uint64_t seed = 0;
   /// Folder for the models of the control gauge; it exists.
   std::filesystem::path scratch;
@@ -62,7 +64,8 @@ struct Grades {
   std::vector<Unscored> unscored;
 };
 
-/// Receives messages and progress, and is asked whether to stop.
+/// Receives messages and progress, and is asked whether to stop. Any thread may call it, but only
+/// one at a time.
 struct GradeListener {
   Warn warn = [](const std::string&) {};
   std::function<void(std::size_t done, std::size_t all)> on_task = [](std::size_t, std::size_t) {};
@@ -103,6 +106,9 @@ class Grading {
 /// \throws InputError for a folder without a truth or with a wrong one; PluginError for an unknown
 ///   tool; UsageError for settings that no tool has; RunError if it was stopped
 Grades grade(const GradeRequest& request, const GradeListener& listener);
+
+/// Models that a grading plants, or asks about, at a time.
+std::int64_t worker_count(const GradeRequest& request);
 
 /// Models of a folder: itself, or its folders with a truth, by name. \throws InputError if none is
 std::vector<std::filesystem::path> planted_folders(const std::filesystem::path& folder);

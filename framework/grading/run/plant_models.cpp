@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <lensbench/error.hpp>
+#include <mutex>
 
 #include "core/text/suggest.hpp"
+#include "model/runtime/parallel.hpp"
 
 namespace lensbench::grading {
 namespace {
@@ -43,15 +45,23 @@ void plant_models(GradeRequest& request, const std::filesystem::path& folder,
   for (const PlantRequest& plant : request.planted) require_kind(plant.kind);
   request.models.clear();
   for (const PlantRequest& plant : request.planted) {
-    if (listener.should_stop()) throw RunError("grade: stopped while models were planted");
     std::filesystem::path place = folder / (plant.kind + "-" + std::to_string(plant.seed));
     // Two of one kind and seed differ in gauge or prompts.
     for (int n = 2; std::filesystem::exists(place); ++n)
       place = folder / (plant.kind + "-" + std::to_string(plant.seed) + "-" + std::to_string(n));
     std::filesystem::create_directory(place);
-    grading::plant(plant, place);
     request.models.push_back(place);
   }
+  std::mutex asks_listener;
+  const auto plant_one = [&](std::int64_t number) {
+    const auto i = static_cast<std::size_t>(number);
+    {
+      const std::lock_guard lock(asks_listener);
+      if (listener.should_stop()) throw RunError("grade: stopped while models were planted");
+    }
+    grading::plant(request.planted[i], request.models[i]);
+  };
+  for_each_on_threads(worker_count(request), std::ssize(request.planted), plant_one);
 }
 
 }  // namespace lensbench::grading

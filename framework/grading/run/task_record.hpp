@@ -39,12 +39,17 @@ struct ToolRecord {
 /// What all tools answered about one task, in the order of the tools.
 using TaskRecord = std::vector<ToolRecord>;
 
-/// Keeps the records of tasks, so that a grading that is interrupted goes on where it ended.
+/// Keeps the records of tasks, so that a grading that is interrupted goes on where it ended. Any
+/// thread may call it, but only one at a time.
 class RecordStore {
  public:
   virtual ~RecordStore() = default;
   /// Record of a task; empty if it has to be asked.
   virtual std::optional<TaskRecord> find(std::size_t task) = 0;
+  /// Notes that a task is being asked, and that it is no longer, for a message if the process ends.
+  virtual void begin(std::size_t) {}
+  virtual void end(std::size_t) {}
+  /// Tasks are kept in their order.
   virtual void keep(std::size_t task, const TaskRecord& record) = 0;
 };
 

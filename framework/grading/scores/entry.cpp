@@ -59,20 +59,31 @@ std::vector<double> of_draw(const Entry& entry,
   return means_of(columns, n_metrics);
 }
 
-/// One table of random scores a draw; they have one value for all prompts.
-std::vector<double> random_metrics(const Entry& entry, std::size_t n_metrics, Philox& random) {
-  Columns columns;
+/// The tables of the tasks with the mean over all prompts for each prompt's value: random scores
+/// have one value for all prompts.
+std::vector<ItemTable> tables_of_means(const Entry& entry) {
+  std::vector<ItemTable> tables;
+  tables.reserve(entry.tasks.size());
   for (const GradedTask& task : entry.tasks) {
     ItemTable table = task.planted;
     const auto prompts = all_of(table.prompts());
-    const auto mean_table = [&](Table& values) {
-      const auto means = means_over(values, prompts);
-      values.clear();
-      for (const double mean : means) values.push_back({mean});
-    };
-    for (Table* values : {&table.truth, &table.total, &table.direct}) mean_table(*values);
-    table.claimed.clear();
-    for (std::size_t i = 0; i < table.items.size(); ++i) table.claimed.push_back({random.normal()});
+    for (Table* values : {&table.truth, &table.total, &table.direct}) {
+      const auto means = means_over(*values, prompts);
+      values->clear();
+      for (const double mean : means) values->push_back({mean});
+    }
+    table.claimed.assign(table.items.size(), {kNaN});
+    tables.push_back(std::move(table));
+  }
+  return tables;
+}
+
+/// One set of random scores a draw. \param tables  of which the claims are replaced
+std::vector<double> random_metrics(std::vector<ItemTable>& tables, std::size_t n_metrics,
+                                   Philox& random) {
+  Columns columns;
+  for (ItemTable& table : tables) {
+    for (std::vector<double>& claimed : table.claimed) claimed.front() = random.normal();
     append(columns, metrics_of(table));
   }
   return means_of(columns, n_metrics);
@@ -88,9 +99,10 @@ void add_random(Entry& entry, std::size_t n, std::uint64_t seed) {
       entry.kind != TableKind::stream)
     return;
   Philox random(seed, kRandomStream);
+  std::vector<ItemTable> tables = tables_of_means(entry);
   Columns columns;
   for (std::size_t i = 0; i < n; ++i)
-    append(columns, random_metrics(entry, entry.estimates.size(), random));
+    append(columns, random_metrics(tables, entry.estimates.size(), random));
   for (std::size_t m = 0; m < columns.size(); ++m) {
     Estimate& estimate = entry.estimates[m];
     if (depends_on_scale(estimate.name)) continue;

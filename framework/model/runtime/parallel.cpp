@@ -10,6 +10,7 @@
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "model/runtime/threads.hpp"
@@ -118,6 +119,35 @@ class Helpers {
   std::atomic<std::uint64_t> call_ = 0;
 };
 
+/// Whether the loops of this thread run on it alone.
+bool& runs_alone() {
+  thread_local bool alone = false;
+  return alone;
+}
+
+/// Makes the loops of this thread run on it alone while the object exists.
+class Alone {
+ public:
+  explicit Alone(bool alone) : before_(std::exchange(runs_alone(), alone || runs_alone())) {}
+  ~Alone() { runs_alone() = before_; }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  bool before_;
+};
+
+/// Takes all work on this thread and on new ones, which have ended when it returns.
+void take_on_new_threads(Work& work, std::int64_t threads, bool alone) {
+  const auto take = [&work, alone] {
+    const Alone scope(alone);
+    work.take_all();
+  };
+  std::vector<std::jthread> own;
+  for (std::int64_t i = 1; i < threads; ++i) own.emplace_back(take);
+  take();
+}
+
 /// The helpers of the process. They are never destroyed, since threads may wait for them at exit.
 Helpers& helpers() {
   static Helpers* const all = new Helpers;
@@ -128,15 +158,19 @@ Helpers& helpers() {
 
 void for_each_parallel(std::int64_t count, const std::function<void(std::int64_t)>& work) {
   Work shared(count, work);
-  const std::int64_t threads = std::min<std::int64_t>(thread_count(), count);
-  if (threads <= 1) {
+  const std::int64_t threads = runs_alone() ? 1 : std::min<std::int64_t>(thread_count(), count);
+  if (threads <= 1)
     shared.take_all();
-  } else if (!helpers().try_run(shared, threads - 1)) {
-    // Joined at the end of the block, before an exception may leave.
-    std::vector<std::jthread> own;
-    for (std::int64_t i = 1; i < threads; ++i) own.emplace_back([&] { shared.take_all(); });
-    shared.take_all();
-  }
+  else if (!helpers().try_run(shared, threads - 1))
+    take_on_new_threads(shared, threads, false);
+  shared.rethrow();
+}
+
+void for_each_on_threads(std::int64_t threads, std::int64_t count,
+                         const std::function<void(std::int64_t)>& work) {
+  Work shared(count, work);
+  const std::int64_t used = std::min(threads, count);
+  take_on_new_threads(shared, used, used > 1);
   shared.rethrow();
 }
 

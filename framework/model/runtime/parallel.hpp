@@ -11,4 +11,10 @@ namespace lensbench {
 /// \throws the exception of the first `work` that threw, after all threads have stopped
 void for_each_parallel(std::int64_t count, const std::function<void(std::int64_t)>& work);
 
+/// The same on `threads` threads, which start for this call: for few pieces of work that each take
+/// long. With more than one thread, the calls of `for_each_parallel` within a piece run on the
+/// thread of the piece alone, since the other pieces use the other cores.
+void for_each_on_threads(std::int64_t threads, std::int64_t count,
+                         const std::function<void(std::int64_t)>& work);
+
 }  // namespace lensbench

@@ -100,6 +100,51 @@ TEST(ForEachParallel, WorksInAProcessThatForkedAfterIt) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+TEST(ForEachOnThreads, WorksOnAsManyThreadsAsItIsGiven) {
+  const WithThreads one(1);
+  std::atomic<int> inside = 0;
+  // Each of the three can only end when the others have begun.
+  for_each_on_threads(3, 3, [&](std::int64_t) {
+    ++inside;
+    while (inside < 3) std::this_thread::yield();
+  });
+  EXPECT_EQ(inside, 3);
+}
+
+TEST(ForEachOnThreads, ThrowsWhatTheWorkThrew) {
+  EXPECT_THROW(for_each_on_threads(2, 10,
+                                   [](std::int64_t i) {
+                                     if (i == 4) throw std::out_of_range("four");
+                                   }),
+               std::out_of_range);
+}
+
+TEST(ForEachOnThreads, KeepsTheLoopsWithinAPieceOnItsThread) {
+  const WithThreads three(3);
+  std::atomic<int> visits = 0, elsewhere = 0;
+  for_each_on_threads(2, 4, [&](std::int64_t) {
+    const auto own = std::this_thread::get_id();
+    for_each_parallel(100, [&](std::int64_t) {
+      ++visits;
+      if (std::this_thread::get_id() != own) ++elsewhere;
+    });
+  });
+  EXPECT_EQ(visits, 400);
+  EXPECT_EQ(elsewhere, 0);
+}
+
+TEST(ForEachOnThreads, LeavesTheLoopsOfASingleThreadAllThreads) {
+  const WithThreads two(2);
+  std::atomic<int> inside = 0;
+  for_each_on_threads(1, 1, [&](std::int64_t) {
+    for_each_parallel(2, [&](std::int64_t) {
+      ++inside;
+      while (inside < 2) std::this_thread::yield();
+    });
+  });
+  EXPECT_EQ(inside, 2);
+}
+
 TEST(ForEachParallel, DoesNothingForNothing) {
   for_each_parallel(0, [](std::int64_t) { FAIL(); });
 }
