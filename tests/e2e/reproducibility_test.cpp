@@ -4,7 +4,7 @@
 #include "support/fixture_plugins.hpp"
 #include "support/folders.hpp"
 
-// The same request elsewhere, at another time, in another environment.
+// Results and digests of one request in other folders, at other times, in other environments.
 
 namespace lensbench {
 namespace {

@@ -26,8 +26,9 @@ Command grade_command() {
        .initial = "*"},
       {.name = "controls",
        .argument = "LIST",
-       .help = "controls beside the scores, separated by commas: random, shuffled, permuted, null, "
-               "gauge; none for no control",
+       .help =
+           "controls that accompany the scores, separated by commas: random, shuffled, permuted, "
+           "null, gauge; none for no control",
        .initial = "random,shuffled,permuted,null"},
       {.name = "bind",
        .argument = "PARAMETER=FIELD",

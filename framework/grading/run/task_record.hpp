@@ -32,7 +32,7 @@ struct ToolRecord {
   bool claims_nothing = false;
   std::vector<std::string> later = {};  ///< claims that are not graded yet
   std::vector<ClaimRecord> claims = {};
-  /// Of all prompts of the planted model; NaN in a record that was read from a file.
+  /// Time for all prompts of the planted model; NaN in a record that was read from a file.
   double seconds = std::numeric_limits<double>::quiet_NaN();
 };
 

@@ -12,8 +12,8 @@ namespace lensbench::grading {
 /// What kind of numbers a table holds, which decides its metrics.
 enum class TableKind { effects, edges, stream, probability, rank, layer, distribution, attention };
 
-/// What a tool claimed on one task of one model, beside the truth. Tables are [item][prompt]; NaN
-/// is an item that was not answered.
+/// Claims of a tool about one task of one model, and the truth about the same items. Tables are
+/// [item][prompt]; NaN is an item that was not answered.
 struct ItemTable {
   TableKind kind = TableKind::effects;
   bool has_unit = true;  ///< false: any scale, so that differences mean nothing

@@ -86,7 +86,7 @@ struct EffectTruth {
   std::map<std::string, Table> values;
 };
 
-/// The same for the neurons of one MLP.
+/// Effects of the neurons of one MLP.
 struct NeuronEffects {
   std::int64_t layer = 0;
   Table total, restore;  ///< [neuron][prompt]; `restore` may be empty

@@ -39,7 +39,7 @@ class PlantedFacts : public ::testing::Test {
 
   testing::FactTokens tokens_{.n = 5};
   FactsBench bench_{testing::fact_model(kLogit, tokens_).open()};
-  // Of the known fact and of an answer that is not given: the other logits are 0.
+  // Probabilities of the known fact and of an answer that is not given: the other logits are 0.
   double sum_ = std::exp(kLogit) + static_cast<double>(tokens_.size()) - 1;
 };
 
