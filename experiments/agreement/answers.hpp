@@ -13,8 +13,8 @@ namespace agreement {
 struct Answers {
   lensbench::Dataset direct, corrupted_direct;  ///< layer_attribution
   lensbench::Dataset ablated;                   ///< activation_patching of the clean run
-  lensbench::Dataset patched;                   ///< of the pair, all positions at once
-  lensbench::Dataset patched_by_token;          ///< of the pair, position by position
+  lensbench::Dataset patched;                   ///< result for the pair, all positions at once
+  lensbench::Dataset patched_by_token;          ///< result for the pair, position by position
   RunValues clean, corrupted;
   FirstOrder first_order;
 };

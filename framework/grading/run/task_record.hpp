@@ -17,7 +17,7 @@ struct ClaimRecord {
   bool of_stream = false;
   std::vector<std::string> items;  ///< those of the truth that the claim can be about
   Table claimed;
-  std::optional<Table> shuffled;  ///< the same claim on the shuffled model
+  std::optional<Table> shuffled;  ///< claims of the tool on the shuffled model
   std::string contradiction;      ///< two variables differ about an item; empty: none does
   double null_largest = std::numeric_limits<double>::quiet_NaN();
   double gauge_change = std::numeric_limits<double>::quiet_NaN();

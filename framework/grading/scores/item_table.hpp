@@ -26,7 +26,7 @@ struct ItemTable {
   std::vector<bool> sums;
   Table claimed, truth;
   Table total, direct;  ///< effects for comparison; empty where they are not known
-  Table rank_ties;      ///< of ranks: how far a right one may be from the truth; empty: 0
+  Table rank_ties;      ///< largest distance of a right rank from the truth; empty: 0
   double gap = 1;       ///< unit of effects, logits
   std::optional<std::int64_t> answer_layer;
 
