@@ -16,6 +16,7 @@
 #include "support/embedded_model.hpp"
 #include "support/error_matchers.hpp"
 #include "support/random_model.hpp"
+#include "support/sample_models.hpp"
 #include "support/temp_dir.hpp"
 #include "support/tensors.hpp"
 #include "surgery_fixture.hpp"
@@ -25,15 +26,12 @@ namespace {
 
 using lensbench::testing::largest_difference;
 using lensbench::testing::message_of;
+using lensbench::testing::sample_folder;
 using lensbench::testing::TempDir;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 const std::vector<std::int64_t> kIds = {3, 17, 5, 5, 11, 0, 23};
-
-std::string sample_folder(const std::string& name) {
-  return lensbench::testing::data_folder() + "/models/" + name;
-}
 
 /// A model that counts the blocks that its forwards run.
 class CountingModel final : public Model {
