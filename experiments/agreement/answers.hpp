@@ -13,8 +13,8 @@ namespace agreement {
 struct Answers {
   lensbench::Dataset direct, corrupted_direct;  ///< layer_attribution
   lensbench::Dataset ablated;                   ///< activation_patching of the clean run
-  lensbench::Dataset patched;                   ///< of the pair, all positions at once
-  lensbench::Dataset patched_by_token;          ///< of the pair, position by position
+  lensbench::Dataset patched;                   ///< result for the pair, all positions at once
+  lensbench::Dataset patched_by_token;          ///< result for the pair, position by position
   RunValues clean, corrupted;
   FirstOrder first_order;
 };
@@ -22,8 +22,8 @@ struct Answers {
 /// What each method says of each component, [method, component] float64.
 at::Tensor values_of(const Answers& answers, const lensbench::MetricReader& reader);
 
-/// The same by position for the methods that have positions, [method, component, token]; NaN for
-/// the others.
+/// Values of the methods by position, [method, component, token]; NaN for methods without
+/// positions.
 at::Tensor values_by_token(const Answers& answers);
 
 /// Adds receipts: `lens` and `direct` sum to the gap, the tools read the metrics that the runs have

@@ -31,7 +31,7 @@ constexpr std::array<const char*, 7> kNames = {
     "value",       "patching_at_position", "gap", "spearman", "sign_agreement",
     "top_overlap", "permuted_spearman"};
 
-/// The same shapes without values, for intervals that so few cases do not allow.
+/// Rows of NaN in the shapes of `rows`, for intervals that so few cases do not allow.
 Rows missing_like(const Rows& rows) {
   Rows missing;
   missing.reserve(rows.size());

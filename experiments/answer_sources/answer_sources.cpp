@@ -79,7 +79,7 @@ void add_over_cases(Dataset& table, const Variable& like, const std::vector<doub
 /// What the cases say of passages, each a number for each case.
 struct CaseNumbers {
   std::vector<double> gain, distance, agreement;
-  std::vector<std::vector<double>> found;  ///< of each method: whether it finds the source
+  std::vector<std::vector<double>> found;  ///< by method: whether it finds the source
 };
 
 CaseNumbers numbers_of(const Summary& summary) {

@@ -162,7 +162,7 @@ class CircuitDiscovery final : public Experiment {
 
  private:
   Uses<EdgeAttribution> edges_{this, "edge_attribution"};
-  at::Tensor circuits_;  ///< of all measuring cases, from the first pass
+  at::Tensor circuits_;  ///< circuits for all measuring cases, from the first pass
 };
 
 }  // namespace circuit_discovery

@@ -46,8 +46,8 @@ std::string name_of_kind(const Traces& traces, std::int64_t kind) {
   return name == "state" ? "state at the subject" : name;
 }
 
-/// Where the largest mean effect of a kind is: `largest at last_subject, block 2: p + 0.31`. Of the
-/// stream, only the tokens of the subject: restored at the last token it brings back everything.
+/// Place of the largest mean effect of a kind: `largest at last_subject, block 2: p + 0.31`. For
+/// the stream only the tokens of the subject count, since its last token restores everything.
 std::string place_of_peak(const Traces& traces, const std::vector<double>& means,
                           std::int64_t corruption, std::int64_t kind) {
   const bool stream = traces.kinds[static_cast<std::size_t>(kind)] == "state";

@@ -23,7 +23,7 @@ struct Traces {
   std::vector<std::vector<double>> numbers;  ///< [fact][number]
   std::vector<std::string> corruptions, kinds;
   std::int64_t n_blocks = 0;
-  std::vector<std::int64_t> facts_with_role;  ///< of `kRoles`
+  std::vector<std::int64_t> facts_with_role;  ///< number of facts with each of `kRoles`
 
   std::int64_t n_corruptions() const { return std::ssize(corruptions); }
   std::int64_t n_kinds() const { return std::ssize(kinds); }

@@ -136,7 +136,7 @@ void add_patched(Dataset& table, const Selection& selection, const Dataset& head
                         {name,
                          {"patched_rank"},
                          "1",
-                         std::string("share of the gap that ") + what + " brings back" + kNoGap},
+                         std::string("share of the gap that ") + what + " restores" + kNoGap},
                         values, {std::ssize(values)});
   };
   const std::int64_t n_heads = heads.dim("head");
@@ -213,7 +213,7 @@ Dataset heads_of(const Summary& cases, const statistics::Resampling& resampling)
                   {"block", shared ? "kv_head" : "head"},
                   "1",
                   "share of the gap that the head's " + name +
-                      " of the clean prompt brings back in the corrupted one" + kNoGap},
+                      " of the clean prompt restores in the corrupted one" + kNoGap},
                  effects, gap, resampling);
   }
   table.set_attribute("z_recovery", "view", std::string("patching"));

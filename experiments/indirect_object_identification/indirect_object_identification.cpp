@@ -326,7 +326,7 @@ class IndirectObjectIdentification final : public Experiment {
   std::optional<Form> form_;
   common::OncePerPass<bool> examines_;
   common::OncePerPass<std::vector<std::string>> receivers_;
-  at::Tensor circuits_;  ///< of all cases, from the second pass
+  at::Tensor circuits_;  ///< circuits for all cases, from the second pass
 };
 
 }  // namespace indirect_object_identification

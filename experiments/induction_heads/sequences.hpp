@@ -18,7 +18,7 @@ inline constexpr std::array<const char*, 3> kDetectors = {"previous_token", "dup
 /// A random sequence that repeats itself, and its control.
 struct Sequence {
   std::vector<std::int64_t> ids;      ///< start token, then the copies
-  std::vector<std::int64_t> control;  ///< the same, with every copy but the first shuffled
+  std::vector<std::int64_t> control;  ///< the sequence with every copy but the first shuffled
 };
 
 /// Draws a sequence. \param stream  stream of Philox, one for each sequence

@@ -23,12 +23,12 @@ constexpr double kTolerance = 1e-4, kHalfTolerance = 5e-2;
 
 /// What one model writes, and what it means for the logit of a token.
 struct Reading {
-  std::vector<std::string> labels;  ///< of the components
+  std::vector<std::string> labels;  ///< labels of the components
   at::Tensor outputs;               ///< [component, pos, d_model] float64
   at::Tensor streams;               ///< [layer, pos, d_model] float64
   at::Tensor parts;                 ///< [component + 1, pos] float64; the last is the bias
-  double logit = 0;                 ///< of the model itself at the last token, after a softcap
-  double largest = 0;               ///< largest logit there, absolute
+  double logit = 0;    ///< logit of the model itself at the last token, after a softcap
+  double largest = 0;  ///< largest logit there, absolute
 };
 
 std::vector<std::string> hook_points_of(const TransformerSpec& spec) {

@@ -207,7 +207,7 @@ class Probing final : public Experiment {
 
   Uses<Probe> probe_{this, "probe"};
   Uses<Steering> steering_{this, "steering"};
-  // Of all measuring cases, read by the first of them.
+  // The probe result is that of all measuring cases; the first of them reads it.
   std::optional<Dataset> probe_result_;
   std::vector<std::int64_t> measuring_, steered_;
 };

@@ -67,7 +67,8 @@ std::string finding_of(const std::vector<double>& shares) {
   return blocks.empty() ? "none between the first and the last block" : blocks;
 }
 
-/// How often each block is a bottleneck, and the blocks that are, for every checkpoint.
+/// Adds the share of draws in which each block is a bottleneck, and the blocks that are, for every
+/// checkpoint.
 void add_shares(Dataset& table, const statistics::Bootstrap& found, std::int64_t k,
                 std::int64_t n) {
   std::vector<double> shares;

@@ -17,8 +17,8 @@ struct LensbenchRendering {
   int pdf;                ///< 1: PDF; 0: PNG
   double width, height;   ///< in points
   double dpi;             ///< pixels per inch of a PNG
-  const char* title;      ///< of a PDF; UTF-8
-  const char* keywords;   ///< of a PDF; UTF-8
+  const char* title;      ///< title of a PDF; UTF-8
+  const char* keywords;   ///< keywords of a PDF; UTF-8
   const char* texts;      ///< all texts of the figure, for the search for missing glyphs; UTF-8
   LensbenchTake take;     ///< receives the file in parts
   LensbenchTake missing;  ///< receives characters that no font has, in UTF-8, one at a time

@@ -99,7 +99,7 @@ std::optional<std::string> Connection::admitted_path() const {
 }
 
 void Connection::on_head(Code error) {
-  // Of a body that is too large the length says so, when the head is complete.
+  // A body that is too large is known by its stated length when the head is complete.
   if (error && error != http::error::body_limit) return refuse(error);
   const auto path = admitted_path();
   if (!path) return send(forbidden(), true);

@@ -81,7 +81,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
   std::string path_;
   bool is_answering_ = false;
-  std::function<void()> gone_;  ///< of the call that is being answered
+  std::function<void()> gone_;  ///< called if the client of the current call goes away
 };
 
 }  // namespace lensbench::serve

@@ -61,7 +61,7 @@ std::vector<const PluginInfo*> prompt_tools(PluginHost& host, const Warn& warn) 
   for (const PluginInfo& entry : host.entries()) {
     if (!can_be_asked(entry)) continue;
     try {
-      // Of a name that several libraries have, the host takes one or refuses all.
+      // If several libraries have one name, the host takes one of them or refuses all.
       if (&host.find(PluginEntryKind::tool, entry.name) != &entry) continue;
       const ToolHandle tool = create_tool(host, entry.name);
       if (call_plugin("whether it reads prompts", [&] { return tool->reads_prompts(); }))

@@ -12,8 +12,8 @@ namespace lensbench::vision {
 /// A picture on its way into a model, with what an archive has to say about it.
 struct PreparedPicture {
   DecodedPicture decoded;
-  std::string file_sha256;     ///< of the file's bytes
-  std::string decoded_sha256;  ///< of the upright RGB bytes, row by row
+  std::string file_sha256;     ///< digest of the file's bytes
+  std::string decoded_sha256;  ///< digest of the upright RGB bytes, row by row
   Picture resized;
   PixelRows rows;
 };

@@ -23,7 +23,7 @@ struct Plan {
   const std::vector<GridPoint>& points;
   const Values& values;
   const ActivationPatchingOptions& options;
-  /// The same cells run a second time, with the values of another drawn prompt.
+  /// Whether all cells run a second time, with the values of another drawn prompt.
   bool with_control = false;
 };
 

@@ -23,7 +23,7 @@ Order grown_from_logits(const Graph& graph, const at::Tensor& values);
 
 /// How circuits are chosen.
 struct Ranking {
-  Order order;            ///< of edges, or of nodes
+  Order order;            ///< order of edges or of nodes
   bool of_nodes = false;  ///< an edge is kept with the node that it leaves
 };
 

@@ -14,7 +14,7 @@ namespace lensbench::edges {
 struct CircuitInputs {
   const Graph& graph;
   const Tokens& clean;
-  const RunState& run;      ///< of the clean prompt
+  const RunState& run;      ///< run of the clean prompt
   const RunState& ablated;  ///< values that edges outside of a circuit carry
   const MetricReader& reader;
 };

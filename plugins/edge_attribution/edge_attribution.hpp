@@ -74,7 +74,7 @@ class EdgeAttributionTool final : public EdgeAttribution {
                        const EdgeAttributionOptions& options);
 
   std::string means_key_;  ///< reference prompts of `means_`
-  NodeMeans means_;        ///< of the last request, which other prompts share
+  NodeMeans means_;        ///< means for the last request, which other prompts share
 };
 
 }  // namespace lensbench::edges

@@ -187,7 +187,8 @@ GradientScores score_by_gradients(Context& context, const Tokens& clean, const G
   GradientScores scores{at::zeros({graph.n_readers(), graph.n_senders()}, at::kDouble),
                         at::zeros({graph.n_senders()}, at::kDouble)};
   const double bytes = gradient_bytes(model.spec(), clean.size());
-  // As many runs together as fit; where one run alone does not fit, some of its blocks.
+  // Runs are grouped up to the limit of memory; if one run alone exceeds it, only some of its
+  // blocks are kept at a time.
   const auto runs = std::max<std::int64_t>(1, static_cast<std::int64_t>(kGradientBytes / bytes));
   const auto blocks = std::clamp<std::int64_t>(
       static_cast<std::int64_t>(static_cast<double>(n_layers) * kGradientBytes / bytes), 1,

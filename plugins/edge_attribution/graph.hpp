@@ -24,7 +24,7 @@ struct Graph {
   std::vector<Sender> senders;
   std::vector<Receiver> readers;
   std::vector<Edge> edges;             ///< by reader, then by sender
-  std::int64_t attention_senders = 0;  ///< of each block: its heads, or 1
+  std::int64_t attention_senders = 0;  ///< senders of each block: its heads, or 1
   std::int64_t queries = 0;            ///< readers of queries of each block
   std::int64_t keys = 0;               ///< readers of keys of each block, and of values
 

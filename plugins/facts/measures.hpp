@@ -33,7 +33,7 @@ FactMeasures measure(const PlannedFact& fact, const std::vector<PromptScores>& s
 /// Subjects and objects, each text once, and the edges of the facts.
 struct Graph {
   std::vector<std::string> nodes;
-  std::vector<std::int64_t> subject, object;        ///< of each fact
+  std::vector<std::int64_t> subject, object;        ///< nodes of each fact
   std::vector<std::int64_t> out_degree, in_degree;  ///< asserted facts of each node
 };
 

@@ -58,7 +58,7 @@ MapSplit split_subjects(const FactsPlan& plan, std::size_t relation, std::int64_
 struct MapResult {
   double faithfulness = 0, low = 0, high = 0, control = 0;  ///< NaN without held-out subjects
   std::int64_t training = 0, held_out = 0;
-  double single_row_error = 0;  ///< of rows that were computed alone, relative to the largest entry
+  double single_row_error = 0;  ///< error of rows run alone, relative to the largest entry
 };
 
 /// Share of prompts whose first choice the map gives, from o = beta W s + b.

@@ -12,10 +12,10 @@ namespace lensbench::facts {
 
 /// Everything that was found.
 struct Answers {
-  std::vector<PromptScores> scores;    ///< of each prompt
-  std::vector<FactMeasures> measures;  ///< of each fact
-  std::vector<Recall> recalls;         ///< of each fact; empty without `trace`
-  std::vector<MapResult> maps;         ///< of each relation; empty without `relation_map`
+  std::vector<PromptScores> scores;    ///< by prompt
+  std::vector<FactMeasures> measures;  ///< by fact
+  std::vector<Recall> recalls;         ///< by fact; empty without `trace`
+  std::vector<MapResult> maps;         ///< by relation; empty without `relation_map`
 };
 
 /// Result of the tool, without receipts.

@@ -13,7 +13,7 @@ namespace lensbench::facts {
 
 /// Answers of one prompt.
 struct PromptScores {
-  std::vector<double> log_probability;   ///< of each continuation, nats
+  std::vector<double> log_probability;   ///< by continuation, nats
   std::vector<std::int64_t> first_rank;  ///< rank of each continuation's first token
   std::int64_t top_id = -1;              ///< the model's first choice
   /// First choice of the lens at the last token, for each layer; empty unless asked for.

@@ -19,7 +19,7 @@ at::Tensor up_to_position(const at::Tensor& values, const TransformerSpec& spec,
 /// What is computed for a prompt.
 struct Attributions {
   at::Tensor attributions;               ///< [method, token]
-  std::vector<double> gaps;              ///< of each method; NaN: it does not promise completeness
+  std::vector<double> gaps;              ///< by method; NaN: it does not promise completeness
   double of_input = 0, of_baseline = 0;  ///< metrics
 };
 

@@ -31,7 +31,7 @@ struct Place {
   }
 };
 
-/// Who answers what to whom.
+/// Pairs of prompts with their parts, and the answers that are expected of them.
 struct InterchangePlan {
   InterchangeOptions options;
   std::vector<InterchangePair> pairs;

@@ -22,7 +22,7 @@ struct FitInputs {
   const Model& model;
   const InterchangePlan& plan;
   const Place& place;
-  const PlaceRows& rows;                      ///< of this model
+  const PlaceRows& rows;                      ///< rows of this model
   const std::vector<std::int64_t>& expected;  ///< [pair] token, for a training
   const std::function<void()>& stop;
 };

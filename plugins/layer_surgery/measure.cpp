@@ -28,7 +28,7 @@ constexpr std::int64_t kPassNumbers = std::int64_t{1} << 24;
 
 at::Tensor next_ids(const Tokens& tokens) {
   std::vector<std::int64_t> next(tokens.ids.begin() + 1, tokens.ids.end());
-  next.push_back(tokens.ids.front());  // of no meaning; its value becomes NaN
+  next.push_back(tokens.ids.front());  // without a meaning; its value becomes NaN
   return at::tensor(next, at::kLong);
 }
 
@@ -138,7 +138,7 @@ at::Tensor Totals::block_influence() const {
 at::Tensor Totals::increase_interval(std::int64_t samples, std::uint64_t seed) const {
   const std::int64_t variants = kl_.size(0);
   if (windows() < 2) return at::full({variants, 2}, kNan, at::kDouble);
-  std::vector<at::Tensor> increases;  // of each window, summed over its tokens
+  std::vector<at::Tensor> increases;  // by window, summed over its tokens
   for (std::size_t w = 0; w < cross_entropy_.size(); ++w)
     increases.push_back(cross_entropy_[w] - whole_[w]);
   const at::Tensor increase = at::stack(increases);

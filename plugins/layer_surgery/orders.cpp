@@ -185,7 +185,7 @@ std::vector<Variant> order_variants(const SharedModel& model, const SharedModel&
     if (auto changed = changed_order(operation, l, n))
       variants.push_back(
           variant_of(model, donor, std::move(changed->first), std::move(changed->second),
-                     // Of two exchanged blocks the last one of the model counts as the place of the
+                     // If the last block of the model is exchanged, it counts as the place of the
                      // change.
                      operation == SurgeryOperation::swap && l + 2 == n && l > 0 ? l + 1 : l));
   }

@@ -68,7 +68,7 @@ Choice choose(const ProbePlan& plan, const at::Tensor& rows,
     const at::Tensor scores = training.fit(lambda).scores(others);
     const double fault = fault_of(scores, wanted, has_probabilities(plan.settings.kind));
     const bool first = std::isnan(best.accuracy);
-    // Of equally good penalties the larger one.
+    // The larger one of two equally good penalties is taken.
     if (!first && !(fault < least) && !(fault == least && lambda > best.lambda)) continue;
     best = {.lambda = lambda, .accuracy = accuracy_of(scores, wanted)};
     least = fault;

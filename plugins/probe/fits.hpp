@@ -12,8 +12,8 @@ namespace lensbench::probing {
 /// What was fitted at all points. NaN where nothing was.
 struct Fits {
   at::Tensor scores;           ///< [point, example, class] held out
-  at::Tensor shuffled_scores;  ///< the same of probes for shuffled labels
-  at::Tensor type_scores;      ///< the same of probes for labels of token types
+  at::Tensor shuffled_scores;  ///< scores of probes for shuffled labels
+  at::Tensor type_scores;      ///< scores of probes for labels of token types
   at::Tensor lambda;           ///< [point, fold]
   at::Tensor inner_accuracy;   ///< [point, fold]
   at::Tensor weights;          ///< [point, class, feature] of a probe of all rows

@@ -60,7 +60,7 @@ class TrainingRows {
   at::Tensor mean_, scale_;
   at::Tensor basis_;    ///< [scaled coordinate, own coordinate]; undefined: the same
   at::Tensor own_;      ///< [row, own coordinate]
-  LinearProbe closed_;  ///< of the kinds without a penalty
+  LinearProbe closed_;  ///< probe of the kinds without a penalty
 };
 
 /// Means of the rows of each class, [class, feature].

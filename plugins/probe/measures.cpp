@@ -130,7 +130,7 @@ Selected selected(const ProbePlan& plan, const Fits& fits, const at::Tensor& acc
     double most = -1;
     for (std::int64_t point = 0; point < plan.n_points(); ++point) {
       const double inner = fits.inner_accuracy[point][fold].item<double>();
-      if (!(inner > most)) continue;  // of equally good points the first
+      if (!(inner > most)) continue;  // the first one of equally good points stays
       most = inner;
       best.point[fold] = point;
       best.accuracy[fold] = accuracy[point][fold];

@@ -32,10 +32,10 @@ struct ProbePlan {
   std::vector<std::string> classes;     ///< names of the labels, in order
   std::vector<std::int64_t> labels;     ///< [example] number of the class
   std::vector<std::string> group_names;
-  std::vector<std::int64_t> groups;    ///< [example] number of the group
-  std::vector<std::string> pairs;      ///< [example]; empty: examples do not come in pairs
-  std::vector<std::int64_t> fold_of;   ///< [example]
-  std::vector<InnerSplit> inner;       ///< of the training part of each fold, then of all rows
+  std::vector<std::int64_t> groups;   ///< [example] number of the group
+  std::vector<std::string> pairs;     ///< [example]; empty: examples do not come in pairs
+  std::vector<std::int64_t> fold_of;  ///< [example]
+  std::vector<InnerSplit> inner;  ///< splits of the training part of each fold, then of all rows
   std::vector<std::int64_t> shuffled;  ///< [example] labels in a random order
   std::vector<std::int64_t> of_types;  ///< [example] one random label for each token type; or empty
   std::vector<HookPoint> points;

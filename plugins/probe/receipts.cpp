@@ -22,11 +22,10 @@ double upper_quantile(double probability) {
   return high;
 }
 
-/// How much more often predictions are right than if they knew nothing, in standard deviations of a
-/// binomial distribution: a label with share p that is predicted with share q is then right in p q
-/// of all rows.
+/// Excess of right predictions over chance, in standard deviations of a binomial distribution: a
+/// label with share p that is predicted with share q is then right in p q of all rows.
 struct Excess {
-  double found = 0;     ///< of the predictions
+  double found = 0;     ///< excess of the predictions
   double half_way = 0;  ///< if they were right half as much more often as they can be
 };
 

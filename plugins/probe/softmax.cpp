@@ -59,7 +59,7 @@ class SoftmaxLoss {
     return out;
   }
 
-  /// The same as a matrix over all coefficients.
+  /// Second derivative of the loss as a matrix over all coefficients.
   at::Tensor curvature(const at::Tensor& p) const {
     const std::int64_t classes = targets_.size(1), width = rows_.size(1);
     at::Tensor matrix = at::zeros({classes, width, classes, width}, at::kDouble);

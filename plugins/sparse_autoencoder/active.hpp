@@ -41,7 +41,7 @@ void largest(const float* products, const float* bias, const float* factors, std
 /// \param matrix  [feature, width] float32
 at::Tensor weighted_rows(const at::Tensor& matrix, const ActiveFeatures& active);
 
-/// The same entries by feature: offsets [feature + 1], ids are rows, in order.
+/// Entries of `active` sorted by feature: offsets [feature + 1], ids are rows, in order.
 /// \param entry_of  receives the number of each entry in `active`, if given
 ActiveFeatures by_feature(const ActiveFeatures& active, std::int64_t features,
                           at::Tensor* entry_of = nullptr);

@@ -20,7 +20,7 @@ struct DictionarySettings {
   Activation activation = Activation::relu;
   InputNorm norm = InputNorm::none;
   std::int64_t d_in = 0, d_out = 0, features = 0;
-  std::int64_t k = 0;             ///< of topk
+  std::int64_t k = 0;             ///< number of active features in topk
   bool rescaled = false;          ///< topk chooses by the length of what is decoded
   bool bias_from_input = true;    ///< the decoder's bias is subtracted before the encoder
   bool joins_heads = false;       ///< heads of `hook_z` are one row

@@ -40,7 +40,7 @@ void FeatureExamples::add(const Tokens& tokens, const at::Tensor& activations,
       auto& top = top_[f];
       if (value <= 0 || !counted[row].item<bool>()) continue;
       if (top.size() == k_ && value <= top.back().activation) continue;
-      // Of equal activations the first one is better.
+      // The first one of equal activations is kept first.
       const auto place =
           std::upper_bound(top.begin(), top.end(), value,
                            [](double a, const FeatureExample& b) { return a > b.activation; });

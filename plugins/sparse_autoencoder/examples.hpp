@@ -34,7 +34,7 @@ class FeatureExamples {
  private:
   std::vector<std::int64_t> features_;
   std::size_t k_;
-  std::vector<std::vector<FeatureExample>> top_;  ///< of each feature, the best first
+  std::vector<std::vector<FeatureExample>> top_;  ///< by feature, the best first
 };
 
 }  // namespace lensbench::dictionaries

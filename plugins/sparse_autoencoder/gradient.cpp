@@ -20,7 +20,7 @@
 namespace lensbench::dictionaries {
 namespace {
 
-constexpr std::int64_t kProductBytes = std::int64_t{1} << 25;  ///< of a tile of rows
+constexpr std::int64_t kProductBytes = std::int64_t{1} << 25;  ///< size of a tile of rows
 constexpr std::int64_t kLanes = 8;  ///< sums that the compiler adds side by side
 
 float dot(const float* a, const float* b, std::int64_t count) {
@@ -65,7 +65,7 @@ at::Tensor gradient_of_entries(const ActiveFeatures& active, const at::Tensor& d
 struct Tile {
   at::Tensor rows;      ///< [row, d] less the decoder's bias
   at::Tensor products;  ///< [row, feature] of rows and encoder, without its bias
-  double factor;        ///< of the gradient of a squared error
+  double factor;        ///< factor in the gradient of a squared error
 };
 
 /// Adds the part of the active features. \return the error [row, d] that they leave

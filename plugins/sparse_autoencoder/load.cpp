@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::int64_t kMostNumbers = std::int64_t{1} << 33;  ///< of a weight
+constexpr std::int64_t kMostNumbers = std::int64_t{1} << 33;  ///< most numbers in a weight
 
 constexpr const char* kSettings = "; give the settings that SAELens 6 saves";
 

@@ -13,7 +13,7 @@
 namespace lensbench::dictionaries {
 namespace {
 
-constexpr std::int64_t kTokens = 2048;  ///< of a forward of several sequences
+constexpr std::int64_t kTokens = 2048;  ///< most tokens in a forward of several sequences
 
 /// The one point of a name. \param asked  whose name it is, for messages
 HookPoint point_of(const Model& model, const std::string& name, const std::string& asked) {

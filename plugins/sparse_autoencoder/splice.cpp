@@ -57,7 +57,7 @@ void Splice::add(const Tokens& tokens, const SiteRows& rows, const Reconstructio
   zero_changes_ = zero_changes_ || !streams[kZero].equal(rows.last);
 
   std::vector<std::int64_t> next(tokens.ids.begin() + 1, tokens.ids.end());
-  next.push_back(tokens.ids.front());  // of no meaning, and not summed
+  next.push_back(tokens.ids.front());  // without a meaning, and not summed
   ReadoutOptions options;
   options.top_k = 0;
   options.entropy = false;

@@ -69,7 +69,7 @@ struct Sums {
 
 Sums sums_of(const Model& model, const NeutralWindow& window, const at::Tensor& streams) {
   std::vector<std::int64_t> next(window.tokens.ids.begin() + 1, window.tokens.ids.end());
-  next.push_back(window.tokens.ids.front());  // of no meaning, and not summed
+  next.push_back(window.tokens.ids.front());  // without a meaning, and not summed
   ReadoutOptions options;
   options.top_k = 0;
   options.entropy = false;

@@ -15,7 +15,7 @@ namespace lensbench::tuned {
 /// is the model itself.
 struct Evaluation {
   at::Tensor kl;             ///< mean KL(model's own || lens)
-  at::Tensor kl_logit_lens;  ///< the same of the logit lens
+  at::Tensor kl_logit_lens;  ///< divergence of the logit lens
   at::Tensor cross_entropy;  ///< mean -ln probability of the token that follows
   at::Tensor marginal_kl;    ///< KL of the mean distributions
   std::int64_t rows = 0;     ///< positions of the means

@@ -12,7 +12,7 @@ namespace lensbench::tuned {
 Optimiser::Optimiser(const TransformerSpec& spec, const TunedLensTraining& training)
     : momentum(Translators::zero(spec)), training_(training) {}
 
-/// As torch.nn.utils.clip_grad_norm_ does, over one layer or over all.
+/// Clips the gradient as torch.nn.utils.clip_grad_norm_ does, over one layer or over all.
 void Optimiser::clip(Translators& gradient) const {
   if (training_.clip == 0) return;
   const std::int64_t layers = gradient.bias.size(0);

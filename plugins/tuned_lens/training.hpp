@@ -19,7 +19,7 @@ inline constexpr std::uint64_t kRowStreams = std::uint64_t{1} << 40;
 /// Sums over rows of what a step needs.
 struct StepSums {
   explicit StepSums(const TransformerSpec& spec);
-  Translators gradient;   ///< of the sum of the divergences
+  Translators gradient;   ///< gradient of the sum of the divergences
   at::Tensor divergence;  ///< [layer] float64 nats
   std::int64_t rows = 0;
 };

@@ -29,9 +29,9 @@ class VisionLensTool final : public VisionLens {
       {"answers", ParameterType::text, "", "",
        "Texts, separated by bars, whose probability after the prompt is reported, as in yes|no."},
       {"controls", ParameterType::choices, "no_picture,other_picture,shuffled_patches", "",
-       "Prompts whose answer is reported beside that of the prompt, if there are concepts: without "
-       "the picture, with the next picture of the run, with the picture's squares in another "
-       "order.",
+       "Prompts whose answer is reported in addition to that of the prompt, if there are concepts: "
+       "without the picture, with the next picture of the run, with the picture's squares in "
+       "another order.",
        "no_picture|other_picture|shuffled_patches"},
       {"residual", ParameterType::boolean, "false", "",
        "Also store the residual stream at the tokens of pictures."},

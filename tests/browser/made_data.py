@@ -206,7 +206,7 @@ def grades_result(page, draw):
     made = [page.variable("value", ["entry", "metric"], both(lambda x: x), view="grades")]
     made += [page.variable(name, ["entry", "metric"], both(lambda x, d=d: x + d), view="grades") for name, d in (("low", -0.04), ("high", 0.03))]
     made += [page.variable(name, ["entry", "metric"], both(lambda x, c=c: c), view="grades") for name, c in (("random_low", 0.46), ("random_high", 0.55), ("shuffled_low", 0.6), ("shuffled_high", 0.67))]
-    # Of the second question the second metric has no values, and smaller values are better.
+    # The second metric of the second question does not have values, and smaller values are better.
     made += [page.variable("question", ["entry"], [(None, [10], ["components"] * 5 + ["places of the stream"] * 5)], kind="string"),
              page.variable("claim", ["entry"], [(None, [10], ["effect.noise", "effect.total", "effect.zero", "effect.dla", "importance"] * 2)], kind="string"),
              page.variable("better", ["metric"], [(None, [2], ["larger", "smaller"])], kind="string"),

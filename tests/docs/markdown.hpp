@@ -12,7 +12,7 @@ namespace lensbench::testing {
 /// A fenced block of a document.
 struct CodeBlock {
   std::filesystem::path file;
-  int line = 0;          ///< of its first line of text, from 1
+  int line = 0;          ///< number of its first line of text, from 1
   std::string language;  ///< the word after the opening fence
   std::string not_run;   ///< the reason in `<!-- not run: REASON -->` on the line above the fence
   std::string parsed_only;  ///< the reason in `<!-- parsed: REASON -->` there

@@ -29,7 +29,7 @@ Reported report_of(Outcome outcome, const std::filesystem::path& out);
 pid_t start_with(const std::vector<std::string>& variables, std::vector<std::string> command,
                  const std::filesystem::path& notes);
 
-/// The same command, never disturbed.
+/// Report of the command when nothing disturbs it.
 const Reported& undisturbed_command();
 
 /// After a disturbance: a run with `--resume` ends well, runs no case that was reported as done,

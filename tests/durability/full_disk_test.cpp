@@ -84,7 +84,7 @@ TEST(FullDisk, KeepsEveryCaseAndIsGoneOnWithAtTenFillLevels) {
   EXPECT_GE(fitted, 1);
 }
 
-/// The same with the real command.
+/// Fills a disk by a run of the real command.
 int fill_by_command(const fs::path& place, int kilobytes) {
   if (!mount_disk(place, "size=" + std::to_string(kilobytes) + "k")) return no_mount;
   const Reported limited = report_of(run(lens_command(place / "a.h5")), place / "a.h5");

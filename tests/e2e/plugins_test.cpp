@@ -25,7 +25,7 @@ Outcome run_tool(const TempDir& directory, const std::string& tool,
   return lensbench(std::move(words));
 }
 
-// As part of a POSIX regular expression.
+// Escapes a text for a POSIX regular expression.
 std::string escaped(const std::string& text) {
   std::string result;
   for (const char c : text) result += (c == '(' || c == ')' ? std::string("\\") : "") + c;

@@ -51,7 +51,7 @@ TEST(Profile, HoldsEveryBlockAndComponentOfTheModel) {
   for (int block = 0; block < kBlocks; ++block)
     EXPECT_EQ(components[block], (std::set<std::string>{"attention", "mlp", "norm", "residual"}));
   EXPECT_EQ(components.size(), kBlocks + 1U);
-  // Of one tool everything in a profile is part of its time.
+  // With one tool, everything in a profile is part of its time.
   EXPECT_LE(seconds, costs["tools"]["logit_lens"]["seconds"].get<double>());
   EXPECT_GE(seconds, 0.5 * costs["tools"]["logit_lens"]["seconds"].get<double>());
 }

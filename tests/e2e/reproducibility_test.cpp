@@ -4,7 +4,7 @@
 #include "support/fixture_plugins.hpp"
 #include "support/folders.hpp"
 
-// The same request elsewhere, at another time, in another environment.
+// Results and digests of one request in other folders, at other times, in other environments.
 
 namespace lensbench {
 namespace {
@@ -105,7 +105,7 @@ TEST(Reproducibility, ReplayNamesAnotherTokenizerAndRefuses) {
   auto allowed = replay;
   allowed.push_back("--allow-different");
   const auto outcome = lensbench(allowed);
-  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;  // the same answer, and yet no replay
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;  // an equal answer, and yet not a replay
   EXPECT_THAT(outcome.out, HasSubstr("not a replay: the request differs; results identical"));
 }
 

@@ -119,7 +119,7 @@ TEST(Resume, OfARunThatIsSealedCleansUpWhatAKillLeft) {
   directory.write("prompts.txt", prompts(2));
   const auto first = testing::run(command(directory, "a.h5"));
   ASSERT_EQ(first.exit_code, 0) << first.err;
-  // As a process killed between the two renames and the removal leaves it.
+  // State that a process leaves which is killed between the two renames and the removal.
   fs::create_directories(directory / "a.run/packs");
   directory.write("a.run/LOCK", "");
   fs::remove(directory / "a.h5.sha256");

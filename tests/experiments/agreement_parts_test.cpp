@@ -27,7 +27,7 @@ TEST(AgreementRanks, CountLargerSizesAndShareRanks) {
 }
 
 TEST(SignAgreement, CountsOnlyWhatBothMethodsFindLarge) {
-  // Of the components above 0.5 in both, the first and the third, one has the same sign.
+  // The first and the third component are above 0.5 in both lists; one of them has the same sign.
   EXPECT_EQ(agreement::sign_agreement({1.0, 0.1, -2.0, 3.0}, {2.0, -9.0, 1.0, 0.5}, 0.5), 0.5);
   EXPECT_TRUE(std::isnan(agreement::sign_agreement({0.1}, {9.0}, 0.5)));
   EXPECT_TRUE(std::isnan(agreement::sign_agreement({1.0}, {1.0}, kNoNumber)));

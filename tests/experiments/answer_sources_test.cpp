@@ -163,7 +163,7 @@ TEST_F(EmbeddedSources, AreSummedUpOverCases) {
     }
     gain.push_back(difference);
     divergence.push_back(distance);
-    // Of two passages, ranks agree or are the opposite.
+    // The ranks of two passages agree or are the opposite.
     const double by_occlusion =
         value_at(one, "passage_effect", {0, 0}) - value_at(one, "passage_effect", {0, 1});
     const double by_gradient =

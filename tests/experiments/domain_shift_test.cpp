@@ -71,7 +71,7 @@ TEST(DomainShift, OfSeveralTermsAddsTheirProbabilities) {
   EXPECT_NEAR(value_at(one, "term_log_odds", {1, 2, 0}), std::log((1 + std::exp(bias)) / (e + 2)),
               1e-5);
   EXPECT_EQ(one["term"].strings, (std::vector<std::string>{"t3", "t1"}));
-  // Of t1 alone: 1 against e + 2 + e^b in the tuned model.
+  // Log odds of t1 alone: 1 against e + 2 + e^b in the tuned model.
   EXPECT_NEAR(value_at(one, "term_shift", {2, 1}),
               std::log(e + 3) - std::log(e + 2 + std::exp(bias)), 1e-5);
 }

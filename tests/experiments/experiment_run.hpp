@@ -17,7 +17,7 @@ struct ExperimentRun {
 
   /// What the cases that completed saved under a name, in order.
   std::vector<Dataset> saved(const std::string& name) const;
-  /// How often the dataset of a case was read, of the case of which it was read most often.
+  /// Number of reads of the dataset of one case, for the case with the most reads.
   int most_reads(const std::string& name) const;
 };
 

@@ -25,7 +25,7 @@ const std::vector<std::string> kLabels = {"embed",      "pos_embed", "0_attn_out
                                           "3_attn_out", "3_mlp_out", "4_attn_out", "4_mlp_out",
                                           "5_attn_out", "5_mlp_out", "bias"};
 
-/// Of one element of a variable [..., token], its value at the last token of each case.
+/// Values of one element of a variable [..., token] at the last token of each case.
 Values over_cases(const std::vector<Dataset>& cases, const std::string& name,
                   std::vector<std::int64_t> element) {
   Values values;

@@ -31,7 +31,7 @@ std::int64_t followed(const Dataset& lens) {
   return position;
 }
 
-/// Of each layer, a variable [layer, token] at the followed position of each case.
+/// Columns of a variable [layer, token] by layer, at the followed position of each case.
 SummaryCheck::Columns by_layer(const std::vector<Dataset>& cases, const std::string& name) {
   SummaryCheck::Columns columns;
   for (std::int64_t layer = 0; layer < cases.front().dim("layer"); ++layer) {

@@ -23,7 +23,7 @@ Content decoded(const std::string& path);
 struct Measured {
   Outcome outcome;
   double seconds = 0;
-  long peak_kib = 0;  ///< of the largest process, its children included
+  long peak_kib = 0;  ///< memory of the largest process, its children included
 };
 Measured run_measured(const std::vector<std::string>& command);
 

@@ -107,7 +107,7 @@ void add_large_chunk(hid_t file) {
 }
 
 void add_deflate_bomb(hid_t file) {
-  constexpr hsize_t kRows = 1 << 22, kChunks = 64;  // of 16 MiB: 1 GiB of zeros in 1 MiB
+  constexpr hsize_t kRows = 1 << 22, kChunks = 64;  // chunks of 16 MiB: 1 GiB of zeros in 1 MiB
   const hid_t properties = chunked(kRows);
   H5Pset_deflate(properties, 9);
   const hid_t dataset = create(file, {kRows * kChunks}, properties);

@@ -15,7 +15,7 @@ from transformers import AutoConfig
 
 DATA = Path(__file__).parents[1] / "data"
 
-# Of every family: nothing that a forward of one model, not in training, computes depends on these.
+# Fields of every family: nothing that a forward of one model, not in training, computes depends on these.
 HARMLESS = {
     "names and versions": "_name_or_path architectures model_type transformers_version dtype",
     "training": "activation_dropout attention_dropout attention_probs_dropout_prob attn_pdrop dropout emb_pdrop "
@@ -27,14 +27,14 @@ HARMLESS = {
     "tokens and generation": "bos_token_id eos_token_id pad_token_id",
     "the order in which the same is computed": "chunk_size_feed_forward pretraining_tp",
 }
-# Of one family, where another reads the field of that name.
+# Fields of one family, where another reads the field of that name.
 HARMLESS_IN = {
     "gpt_neox": ["is_decoder"],  # its attention is causal whatever it says
     "gemma3_text": ["_sliding_window_pattern"],  # overwritten by sliding_window_pattern when a config is read
     "opt": ["init_std"],  # of new weights
     "xglm": ["init_std", "decoder_start_token_id"],  # of new weights, of translation
     "codegen": ["n_ctx"],  # kept for old checkpoints
-    # Of training, of placing new weights, or ignored by the class
+    # Fields of training, of placing new weights, or ignored by the class
     "mpt": ["embedding_fraction", "init_device", "learned_pos_emb", "norm_type"],
 }
 # Where the family's first sample does not reach a field.

@@ -40,7 +40,7 @@ def write(name, tokenizer):
     print(f"{name}: {len(entries)} texts")
 
 
-# Of the directories, those with files of their own kind.
+# Directories with files of their own kind.
 SAMPLED_DIRECTORIES = ("bert_vocab", "distilbert_vocab", "opt_merges", "roberta_merges")
 
 

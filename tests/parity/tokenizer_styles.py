@@ -177,7 +177,7 @@ def charsmap(rules):
     return len(array).to_bytes(4, "little") + array + texts
 
 
-# As in nmt_nfkc: spaces, full width, ligatures, compositions, characters that vanish, and one rule whose
+# Rules of nmt_nfkc: spaces, full width, ligatures, compositions, characters that vanish, and one rule whose
 # string starts with another's.
 CHARSMAP = charsmap(
     {chr(0xFF01 + i): chr(0x21 + i) for i in range(94)}

@@ -64,7 +64,7 @@ class MemorySink final : public ResultSink {
   std::map<std::int64_t, CaseCosts> costs;
   std::map<std::pair<std::int64_t, std::string>, Dataset> states;
   std::vector<std::string> notes;
-  mutable std::map<std::pair<std::int64_t, std::string>, int> reads;  ///< how often each was read
+  mutable std::map<std::pair<std::int64_t, std::string>, int> reads;  ///< number of reads
 };
 
 }  // namespace lensbench::testing

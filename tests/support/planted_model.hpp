@@ -19,7 +19,7 @@ struct PlantedShape {
   std::int64_t n_positions = 8;  ///< length of the longest prompt
   std::int64_t n_features = 1;   ///< numbers that the residual stream has at each position
   std::int64_t n_channels = 1;   ///< least d_head: numbers that one head reads, compares and copies
-  std::int64_t n_neurons = 1;    ///< of each MLP; one that nothing is written to does nothing
+  std::int64_t n_neurons = 1;  ///< neurons in each MLP; one that nothing is written to does nothing
   std::vector<std::string> vocabulary;  ///< texts of the tokens, one word each
   std::int64_t n_special = 0;  ///< the first tokens of the vocabulary that are special tokens
 };

@@ -13,7 +13,7 @@ namespace lensbench {
 
 /// A picture of a case. The archive never holds the picture itself.
 struct PictureRecord {
-  std::string name;              ///< of the file, without its folder
+  std::string name;              ///< name of the file, without its folder
   std::string sha256;            ///< SHA-256 of the file's bytes
   std::string rgb_sha256;        ///< SHA-256 of the upright RGB bytes, row by row
   std::string format;            ///< JPEG, PNG or WebP

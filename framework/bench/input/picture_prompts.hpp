@@ -19,10 +19,10 @@ class PicturePrompts {
   /// Tokens of the prompt, with a placeholder for each token of a picture and without the rows of
   /// the pictures.
   virtual const Tokens& prompt(const std::string& case_id) const = 0;
-  /// The same with the rows of the pictures, which may have to be read again.
+  /// Tokens of the case with the rows of its pictures, which may have to be read again.
   /// \throws InputError for a file that has changed since the run began
   virtual Tokens tokens(const std::string& case_id) const = 0;
-  /// The files.
+  /// Picture files of the case.
   virtual std::vector<Picture> pictures(const std::string& case_id) const = 0;
   /// Result `picture_tokens`: which part of which picture each of its tokens reads.
   virtual Dataset picture_tokens(const std::string& case_id) const = 0;

@@ -13,7 +13,7 @@ namespace lensbench::cli {
 
 /// What the command line says about pictures.
 struct PictureArguments {
-  std::vector<std::string> images = {};       ///< of every prompt
+  std::vector<std::string> images = {};       ///< pictures of every prompt
   std::vector<std::string> raw_prompts = {};  ///< whole texts
   std::optional<std::string> answer_prefix = std::nullopt;
   std::string folder = {};  ///< one case for each of its pictures; empty: none

@@ -28,7 +28,8 @@ int show_unsealed(const fs::path& run, const DrawRequest& request, const Termina
   });
 }
 
-/// Of a grading the tables that it printed, unless a result or a case is named.
+/// Prints the results. For a grading these are the tables that it printed, unless a result or a
+/// case is named.
 void show_results(const ArchiveReader& archive, const DrawRequest& request,
                   const TerminalStyle& style) {
   if (request.result.empty() && request.cases.empty()) {

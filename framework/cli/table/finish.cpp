@@ -12,7 +12,7 @@ Command finish_command() {
   for (auto& option : plugin_options()) options.push_back(std::move(option));
   return {
       .name = "finish",
-      .group = "Experiments",
+      .group = "Runs",
       .summary = "summarise and seal a run whose cases are safe",
       .description =
           R"(Finishes an interrupted run without running a case: calls the experiment's summary over

@@ -4,8 +4,9 @@
 #include "cli/table/shared_options.hpp"
 
 namespace lensbench::cli {
+namespace {
 
-Command grade_command() {
+std::vector<Option> grade_options() {
   std::vector<Option> options = {
       {.name = "models",
        .argument = "DIR",
@@ -26,8 +27,9 @@ Command grade_command() {
        .initial = "*"},
       {.name = "controls",
        .argument = "LIST",
-       .help = "controls beside the scores, separated by commas: random, shuffled, permuted, null, "
-               "gauge; none for no control",
+       .help =
+           "controls that accompany the scores, separated by commas: random, shuffled, permuted, "
+           "null, gauge; none for no control",
        .initial = "random,shuffled,permuted,null"},
       {.name = "bind",
        .argument = "PARAMETER=FIELD",
@@ -67,6 +69,12 @@ Command grade_command() {
       json_option("print one JSON object a line for each tool, claim and metric, and nothing else"),
       threads_option()};
   for (auto& option : plugin_options()) options.push_back(std::move(option));
+  return options;
+}
+
+}  // namespace
+
+Command grade_command() {
   return {
       .name = "grade",
       .group = "Runs",
@@ -87,7 +95,7 @@ A tool is asked once for each of the settings that it declares, with the target,
 
 With --out the grading is a run like others: tasks that are done survive an interruption, and the archive is shown, verified, compared and repeated by show, verify, diff and replay. Models that were planted for it are planted anew.)",
       .operands = {{"TOOL", "the name of a tool, or all", Values::tool}},
-      .options = std::move(options),
+      .options = grade_options(),
       .examples = {{"lensbench grade all --quick", "every tool on models planted now"},
                    {"lensbench grade all --models planted", "every tool on the models of a folder"},
                    {"lensbench grade layer_attribution --models planted --claims 'effect.*' --json",

@@ -36,7 +36,7 @@ With --check, the numbers of truth.json are computed anew from the checkpoint in
                     .repeats = true}},
       .options = {{.name = "check",
                    .argument = "",
-                   .help = "compute the truth of the folders anew and compare"},
+                   .help = "compute the truth of the folders again and compare"},
                   {.name = "out",
                    .argument = "DIR",
                    .help = "folder to write, new or empty; with all, a folder of folders",

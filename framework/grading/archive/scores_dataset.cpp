@@ -219,7 +219,7 @@ Dataset without_score(const Grades& grades) {
   return dataset;
 }
 
-/// As a terminal of the usual width without colours shows it.
+/// The tables as a terminal of the usual width shows them without colours.
 Dataset report_of(const Grades& grades, const GradeRequest& request) {
   Dataset dataset;
   dataset.add("text", "line", grade_text(grades, request, TerminalStyle{.unicode = true}),

@@ -55,8 +55,9 @@ at::Tensor logits_from(const ExactModel& model, const Start& start, const at::Te
 /// unembedding.
 at::Tensor read_out(const ExactModel& model, const at::Tensor& stream);
 
-/// The same of the stream before a block (n_layers: at the end). BERT's head reads what the norm of
-/// the block gives, since that is what is called the stream there.
+/// Logits [prompt, vocab] that `read_out` gives for the stream before a block (n_layers: at the
+/// end). BERT's head reads what the norm of the block gives, since that is what is called the
+/// stream there.
 at::Tensor read_out_at(const ExactModel& model, std::int64_t layer, const at::Tensor& stream);
 
 /// Part of the final norm that is linear once its scale is fixed: what `write` [prompt, d_model]

@@ -53,7 +53,7 @@ struct Unscored {
   enum class Why { no_claim, refused, later };
   std::string tool, settings;
   Why why = Why::no_claim;
-  std::string reason;      ///< of a refusal: its sentence
+  std::string reason;      ///< sentence of a refusal
   std::size_t models = 0;  ///< models that it refused
 };
 

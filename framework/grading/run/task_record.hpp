@@ -17,7 +17,7 @@ struct ClaimRecord {
   bool of_stream = false;
   std::vector<std::string> items;  ///< those of the truth that the claim can be about
   Table claimed;
-  std::optional<Table> shuffled;  ///< the same claim on the shuffled model
+  std::optional<Table> shuffled;  ///< claims of the tool on the shuffled model
   std::string contradiction;      ///< two variables differ about an item; empty: none does
   double null_largest = std::numeric_limits<double>::quiet_NaN();
   double gauge_change = std::numeric_limits<double>::quiet_NaN();
@@ -32,7 +32,7 @@ struct ToolRecord {
   bool claims_nothing = false;
   std::vector<std::string> later = {};  ///< claims that are not graded yet
   std::vector<ClaimRecord> claims = {};
-  /// Of all prompts of the planted model; NaN in a record that was read from a file.
+  /// Time for all prompts of the planted model; NaN in a record that was read from a file.
   double seconds = std::numeric_limits<double>::quiet_NaN();
 };
 

@@ -39,7 +39,7 @@ struct ToolAnswers {
   std::string refusal;  ///< why the tool did not run at all; empty if it did
   std::map<std::size_t, std::string> failures;  ///< prompts on which it failed, with the reason
   std::size_t answered = 0;                     ///< prompts with a result
-  double seconds = 0;                           ///< of all prompts
+  double seconds = 0;                           ///< time for all prompts
 };
 
 /// Asks a tool about every prompt of a task, or the first `most` of them.

@@ -15,7 +15,7 @@ namespace {
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint64_t kRandomStream = 1903, kPermutationStream = 1904;
 
-/// The same truth with other claims.
+/// A copy of the table with other claims about the same truth.
 ItemTable with_claimed(const ItemTable& table, Table claimed) {
   ItemTable other = table;
   other.claimed = std::move(claimed);

@@ -155,7 +155,7 @@ std::vector<double> of_effects(const ItemTable& table, const Prompts& prompts) {
   return values;
 }
 
-/// The same table with a mean for each item, where the truth is one.
+/// A copy of the table with one mean for each item, for a truth that is a mean.
 ItemTable of_means(const ItemTable& table, const std::vector<double>& claimed,
                    const std::vector<double>& truth) {
   ItemTable means = table;

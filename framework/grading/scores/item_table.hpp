@@ -12,8 +12,8 @@ namespace lensbench::grading {
 /// What kind of numbers a table holds, which decides its metrics.
 enum class TableKind { effects, edges, stream, probability, rank, layer, distribution, attention };
 
-/// What a tool claimed on one task of one model, beside the truth. Tables are [item][prompt]; NaN
-/// is an item that was not answered.
+/// Claims of a tool about one task of one model, and the truth about the same items. Tables are
+/// [item][prompt]; NaN is an item that was not answered.
 struct ItemTable {
   TableKind kind = TableKind::effects;
   bool has_unit = true;  ///< false: any scale, so that differences mean nothing
@@ -26,7 +26,7 @@ struct ItemTable {
   std::vector<bool> sums;
   Table claimed, truth;
   Table total, direct;  ///< effects for comparison; empty where they are not known
-  Table rank_ties;      ///< of ranks: how far a right one may be from the truth; empty: 0
+  Table rank_ties;      ///< largest distance of a right rank from the truth; empty: 0
   double gap = 1;       ///< unit of effects, logits
   std::optional<std::int64_t> answer_layer;
 

@@ -12,7 +12,7 @@ struct ComponentPlace {
   enum class Kind { head, mlp, attention, neuron };
   Kind kind = Kind::head;
   std::int64_t layer = 0;
-  std::int64_t index = 0;  ///< of a head or a neuron
+  std::int64_t index = 0;  ///< number of the head or the neuron
 };
 
 /// Place that a name means; empty if it is not such a name.

@@ -218,8 +218,8 @@ void require_hash(const fs::path& file, const std::string& expected, const char*
   if (found == expected) return;
   throw InputError(truth.string() + ": field model." + field + ": the SHA-256 is " + expected +
                    ", but " + file.string() + " has " + found +
-                   "; the truth is about another checkpoint: fetch both again, or build them anew "
-                   "with 'lensbench plant'");
+                   "; the truth is about another checkpoint: fetch both again, or make them with "
+                   "'lensbench plant'");
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ struct FeatureTruth {
 struct PromptPair {
   std::vector<std::int64_t> ids, corrupted_ids;  ///< `corrupted_ids` may be empty
   std::int64_t answer = -1, foil = -1;           ///< token ids; -1: the task has none
-  std::int64_t position = -1;                    ///< of the question, from 0; -1: none
+  std::int64_t position = -1;                    ///< position of the question, from 0; -1: none
   std::map<std::string, std::int64_t> sources;   ///< positions with a meaning
 };
 
@@ -86,7 +86,7 @@ struct EffectTruth {
   std::map<std::string, Table> values;
 };
 
-/// The same for the neurons of one MLP.
+/// Effects of the neurons of one MLP.
 struct NeuronEffects {
   std::int64_t layer = 0;
   Table total, restore;  ///< [neuron][prompt]; `restore` may be empty
@@ -108,13 +108,13 @@ struct EdgeEffect {
 struct EdgeTruth {
   std::vector<Edge> member;
   std::vector<EdgeEffect> total;  ///< edges left out are below 0.5 % of the gap
-  std::int64_t count = 0;         ///< of all edges
+  std::int64_t count = 0;         ///< number of all edges
 };
 
 /// What the model's own head reads at the asked position of each layer.
 struct ReadoutTruth {
-  Table probability;                            ///< of the answer, [layer][prompt]
-  std::vector<std::vector<std::int64_t>> rank;  ///< of the answer, [layer][prompt]
+  Table probability;                            ///< probability of the answer, [layer][prompt]
+  std::vector<std::vector<std::int64_t>> rank;  ///< rank of the answer, [layer][prompt]
   /// Layer from which the answer stays first, one a prompt; empty: never.
   std::vector<std::optional<std::int64_t>> first_correct_layer;
   /// Other tokens whose logit equals the answer's up to rounding in float32, [layer][prompt];
@@ -131,8 +131,8 @@ struct RestoreGrid {
 /// The distribution that each token but the first came from: [position - 1][prompt].
 struct DistributionTruth {
   Table entropy;      ///< nats
-  Table probability;  ///< of the token
-  Table surprisal;    ///< of the token, nats
+  Table probability;  ///< probability of the token
+  Table surprisal;    ///< surprisal of the token, nats
 };
 
 /// Where a head looks from one position.
@@ -158,7 +158,7 @@ struct Task {
   std::optional<EdgeTruth> edges;
   std::optional<ReadoutTruth> readout;
   std::optional<RestoreGrid> restore_grid;
-  std::optional<DistributionTruth> distribution;  ///< of the clean prompts
+  std::optional<DistributionTruth> distribution;  ///< distribution for the clean prompts
   std::vector<AttendedKey> attention;
   std::vector<TrainingPrompt> train;
 };

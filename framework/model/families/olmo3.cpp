@@ -12,7 +12,7 @@ TransformerSpec read_olmo3_spec(const ConfigReader& config) {
       {.family = "olmo3",
        .norm = {.kind = NormKind::rms_norm, .epsilon = 1e-5, .has_bias = false, .wide_gain = true},
        .own_rope = true});
-  // As in the reference, `rope_theta` outside of the two objects is that of full layers alone.
+  // In transformers, `rope_theta` outside of the two objects is that of full layers alone.
   const double outer = config.number_or("rope_theta", theta, kPositive);
   read_ropes_by_layer(config, outer, theta, spec);
   spec.norm_placement = NormPlacement::after_sublayer;

@@ -10,8 +10,8 @@ namespace lensbench {
 
 /// Settings in which the towers of Qwen2-VL and Qwen2.5-VL differ.
 struct TowerDefaults {
-  const char* width_field;   ///< of the tower's stream
-  const char* output_field;  ///< of the tower's output, which is the width of the text model
+  const char* width_field;   ///< field with the width of the stream
+  const char* output_field;  ///< field with the width of the output, that of the text model
   bool windows;              ///< Qwen2.5-VL: windows, RMSNorm and a gated MLP
 };
 

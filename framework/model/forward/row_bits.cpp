@@ -23,7 +23,7 @@ at::Tensor made_numbers(std::int64_t rows, std::int64_t columns, double step) {
 
 bool rows_keep_their_bits(std::int64_t in, std::int64_t out) {
   const at::Tensor x = made_numbers(kMostRows, in, 0.7);
-  // As most checkpoints store it, output by output.
+  // Most checkpoints store a weight in this way, output by output.
   const Linear layer{made_numbers(out, in, 1.3).t(), {}};
   const at::Tensor all = linear(x, layer);
   // Numbers of rows that fill the blocks of BLAS libraries, and that leave rests.

@@ -19,7 +19,7 @@ struct ModelParts {
   std::shared_ptr<const Tokenizer> tokenizer;
   std::vector<std::int64_t> end_of_sequence_ids;
   std::vector<std::string> notes;  ///< sentences about the files that a user should know
-  std::vector<std::string> generation_notes = {};  ///< the same, for users who generate tokens
+  std::vector<std::string> generation_notes = {};  ///< notes for users who generate tokens
   std::vector<WeightChange> changes = {};          ///< weights that differ from the files
 };
 

@@ -83,7 +83,7 @@ class HookSite {
   at::Tensor apply(Point point, at::Tensor value) const {
     return wants(point) ? plan_.apply(point, layer_, expert_, std::move(value), place_) : value;
   }
-  /// The same site for activations of other rows.
+  /// This site for activations of other rows.
   HookSite with(std::shared_ptr<const SequencePlace> place) const {
     return {plan_, layer_, std::move(place)};
   }

@@ -19,7 +19,7 @@ Dims of_scale(const TransformerSpec&) {
 Dims of_heads(const TransformerSpec&) {
   return {"patch", "vision_head", "d_vision_head"};
 }
-/// Of one segment: a frame, or a window.
+/// Dimensions of the scores and patterns of one segment, which is a frame or a window.
 Dims of_pairs(const TransformerSpec&) {
   return {"vision_head", "query_patch", "key_patch"};
 }

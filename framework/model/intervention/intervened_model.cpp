@@ -55,7 +55,7 @@ Hooks hooks_of(const TransformerSpec& spec, const std::vector<Prepared>& prepare
   for (const Prepared& one : prepared)
     for (const HookPoint& point : one.points) {
       if (!runs(spec, options, point)) continue;
-      // Of an intervention on model and tower, a text has the points of the model alone.
+      // A text has only the points of the model, not those of the tower.
       if (!pictures && is_of_tower(point.name) && !of_tower_alone(one)) continue;
       hooks.replace(point.name, [&one, frozen](const at::Tensor& x, const HookPoint& at) {
         return changed(one.intervention.at, x, at, [&](const Region& region) {

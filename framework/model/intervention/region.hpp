@@ -27,7 +27,7 @@ struct Region {
   const HookPoint* point = nullptr;
   at::Tensor rows;              ///< complete rows, batch first
   at::Tensor values;            ///< selected part of `rows`
-  std::int64_t first_row = 0;   ///< of the batch
+  std::int64_t first_row = 0;   ///< first row in the batch
   std::int64_t first_part = 0;  ///< index of the first part of a picture, in a vision tower
   std::vector<std::int64_t> indices[8];  ///< selected indices of each axis
   std::vector<std::int64_t> positions;   ///< position in the sequence of each selected column

@@ -19,7 +19,8 @@ namespace lensbench {
 at::Tensor attend_in_segments(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                               const std::vector<std::int64_t>& starts);
 
-/// The same with the hook points of scores and patterns, which are called once for each segment.
+/// Attention within segments, with hook points of scores and patterns that are called once for each
+/// segment.
 /// Reading them changes no bit of the result.
 /// \param hooks   of the block \param places  of the segments
 /// \param gradients  true to compute the result from the scores, as the graph needs it

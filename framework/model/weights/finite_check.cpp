@@ -54,7 +54,7 @@ bool is_finite(const char* data, std::size_t bytes, const Lanes& lanes) {
 
 struct Stretch {
   std::size_t tensor;
-  const char* data;  // of the stretch
+  const char* data;  // first byte of the stretch
   std::size_t begin, bytes;
 };
 

@@ -11,14 +11,14 @@ using VisitWeight = std::function<void(at::Tensor&)>;
 /// Calls `visit` for every tensor of a block that is defined and has elements.
 void visit_block(BlockWeights& block, const VisitWeight& visit);
 
-/// The same for a vision tower and its merger.
+/// Calls `visit` for every tensor of a vision tower and its merger.
 void visit_tower(TowerWeights& tower, const VisitWeight& visit);
 
-/// The same for the embedding, the final norm, the unembedding and what else is neither in a block
-/// nor in the tower.
+/// Calls `visit` for the embedding, the final norm, the unembedding and every other tensor that is
+/// neither in a block nor in the tower.
 void visit_outside_blocks(ModelWeights& weights, const VisitWeight& visit);
 
-/// The same for every tensor of a model.
+/// Calls `visit` for every tensor of a model.
 void visit_weights(ModelWeights& weights, const VisitWeight& visit);
 
 }  // namespace lensbench

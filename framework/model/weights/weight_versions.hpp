@@ -35,7 +35,7 @@ class WeightVersions {
 /// Interface of models whose weights tools can reach.
 class LendsWeights {
  public:
-  /// As `WeightVersions::changed_parts`, since the model was opened.
+  /// Parts that changed since the model was opened, as `WeightVersions::changed_parts` names them.
   virtual std::vector<std::string> changed_parts() const = 0;
 
  protected:

@@ -20,7 +20,7 @@ constexpr std::size_t kMostTextColumns = 30;
 
 /// Places of everything on the page.
 struct Layout {
-  double left = 0, top = 0;  ///< of the first panel
+  double left = 0, top = 0;  ///< corner of the first panel
   double cell_width = 0, cell_height = 0;
   double panel_width = 0, panel_height = 0;
   double step_x = 0, step_y = 0;  ///< from panel to panel

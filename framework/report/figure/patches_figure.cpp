@@ -60,7 +60,7 @@ struct Panel {
   std::string title;
   std::vector<double> values;       ///< one for each token of the case
   std::vector<std::size_t> tokens;  ///< those of the picture
-  double width = 0, height = 0;     ///< of the picture
+  double width = 0, height = 0;     ///< size of the picture
 };
 
 /// Tokens of each picture, in order.

@@ -11,7 +11,7 @@ namespace lensbench::figure {
 /// What a figure needs of an archive.
 struct FigureData {
   Dataset dataset;
-  std::string case_id;  ///< of the case that was read; empty for several cases
+  std::string case_id;  ///< id of the case that was read; empty for several cases
   std::optional<std::int64_t> case_number;
 };
 

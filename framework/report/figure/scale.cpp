@@ -140,7 +140,7 @@ std::vector<std::string> tick_labels(const std::vector<double>& ticks, bool log)
   labels.reserve(ticks.size());
   for (const double tick : ticks) {
     if (wide && tick != 0) {
-      // As many digits as the distance of two ticks needs.
+      // Labels have the digits that the distance of two ticks needs.
       const double places = std::floor(std::log10(std::abs(tick))) - std::floor(std::log10(step));
       labels.push_back(scientific(tick, log ? 1 : std::clamp(static_cast<int>(places) + 1, 1, 6)));
     } else if (log) {

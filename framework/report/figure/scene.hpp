@@ -13,7 +13,7 @@ namespace lensbench::figure {
 
 // What a figure consists of. Lengths are points (1/72 inch) from the upper left corner.
 
-constexpr double kTextSize = 7;      ///< of all texts; it does not depend on the size of the figure
+constexpr double kTextSize = 7;      ///< size of all texts, whatever the size of the figure
 constexpr double kLineHeight = 8.6;  ///< distance of two lines of text
 /// Distance from the middle of a line of text down to its baseline.
 constexpr double kMiddle = 2.5;
@@ -48,7 +48,7 @@ struct Dot {
 enum class Anchor { start, middle, end };
 
 struct Text {
-  double x = 0, y = 0;  ///< of the baseline
+  double x = 0, y = 0;  ///< begin of the baseline
   std::string text;     ///< from `visible`
   Anchor anchor = Anchor::start;
   Colour fill = kInk;

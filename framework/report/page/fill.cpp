@@ -57,7 +57,7 @@ struct Candidate {
   Tier tier;
   std::size_t case_order;  ///< position of the case among the chosen ones
   PartPlace place;
-  std::int64_t ranks;  ///< how many of its ranks
+  std::int64_t ranks;  ///< number of its ranks
   auto key() const { return std::tuple(tier, case_order, place, ranks); }
 };
 

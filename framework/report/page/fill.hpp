@@ -15,7 +15,7 @@ struct Filled {
   std::map<PartPlace, FilledPart> parts;
   /// Parts that had to be left out, and those of which only the first rank is there.
   std::set<PartPlace> left_out, first_rank_only;
-  std::vector<std::set<std::int64_t>> ids;  ///< of each run: token ids that occur in its parts
+  std::vector<std::set<std::int64_t>> ids;  ///< by run: token ids that occur in its parts
 };
 
 /// Chooses and encodes what fits into a number of bytes. The order in which variables are left out,

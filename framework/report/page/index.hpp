@@ -26,11 +26,11 @@ struct PageRequest {
 struct PageContent {
   PageRequest request;
   std::vector<PageRun> runs;
-  std::vector<std::vector<CaseColumn>> columns;  ///< of each run
-  std::optional<ArchiveDifference> difference;   ///< of two archives
+  std::vector<std::vector<CaseColumn>> columns;  ///< columns by run
+  std::optional<ArchiveDifference> difference;   ///< difference between two archives
   Filled filled;
-  std::vector<std::string> pictures;     ///< of each run: elements for the static part
-  std::vector<CasePictures> of_cases{};  ///< of each run: pictures that its cases are about
+  std::vector<std::string> pictures;     ///< by run: elements for the static part
+  std::vector<CasePictures> of_cases{};  ///< by run: pictures that its cases are about
 };
 
 /// A note about what a page does not have, and the command that shows it.

@@ -27,7 +27,7 @@ struct PageVariable {
   std::string name;
   std::vector<std::string> dims;
   const StoredVariable* stored = nullptr;  ///< facts of the variable (of its first part)
-  std::vector<PagePart> parts;             ///< of the chosen cases, in their order
+  std::vector<PagePart> parts;             ///< parts of the chosen cases, in their order
 
   const Variable& facts() const { return stored->facts; }
   bool has_dim(std::string_view dim) const;

@@ -15,8 +15,8 @@ namespace lensbench::page {
 
 /// A picture of a case. \see RunSource::pictures
 struct PagePicture {
-  std::string name, sha256;            ///< of the file that the run read
-  std::int64_t width = 0, height = 0;  ///< of the upright picture, whose pixels rectangles count
+  std::string name, sha256;            ///< name and digest of the file that the run read
+  std::int64_t width = 0, height = 0;  ///< upright, as rectangles count pixels
   std::string jpeg;                    ///< the picture, perhaps smaller; empty: see `reason`
   std::string reason;                  ///< why the picture cannot be shown
 };
@@ -35,11 +35,11 @@ struct RunSource {
   std::map<std::string, std::string> digests{};  ///< `results`, `recipe`, `environment`, `seal`
   nlohmann::json request, environment, run;
   nlohmann::json costs;           ///< as of `describe_costs_json`
-  std::vector<double> seconds;    ///< of each case; empty if they are not known
+  std::vector<double> seconds;    ///< time of each case; empty if the times are not known
   nlohmann::json files, plugins;  ///< lists of objects
   std::vector<CaseRecord> cases;
   std::vector<ReceiptRecord> receipts;
-  std::vector<std::string> names;  ///< of the results
+  std::vector<std::string> names;  ///< names of the results
   /// A result whose values are read when they are asked for. Of the folder of a run, it has the
   /// given cases alone.
   std::function<StoredDataset(const std::string& name, const std::vector<std::int64_t>& cases)>

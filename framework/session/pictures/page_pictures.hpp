@@ -22,7 +22,7 @@ struct PicturePlace {
 std::vector<PicturePlace> picture_places(const ArchiveReader& archive,
                                          const std::filesystem::path& folder);
 
-/// The same, by a confined child process.
+/// Reads the places as `picture_places` does, in a confined child process.
 std::vector<PicturePlace> read_picture_places(const std::filesystem::path& archive,
                                               const std::filesystem::path& folder);
 

@@ -13,7 +13,7 @@ namespace lensbench {
 
 /// How the pictures of a run become the rows that a vision tower reads.
 struct PictureReading {
-  vision::PictureSettings settings;  ///< of the checkpoint, with the limits of the request
+  vision::PictureSettings settings;  ///< settings of the checkpoint, with the limits of the request
   vision::DecodeOptions decode;
   vision::ResizeOrder order = vision::ResizeOrder::pillow13;
   /// File of the checkpoint that has the settings; empty if it has none.

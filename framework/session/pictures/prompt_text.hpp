@@ -14,7 +14,7 @@ namespace lensbench {
 struct PromptReader {
   const VisionSpec& tower;
   const Tokenizer& tokenizer;
-  const std::filesystem::path& directory;  ///< of the checkpoint, which has the chat template
+  const std::filesystem::path& directory;  ///< checkpoint with the chat template
 };
 
 /// The whole text of a case with pictures, with one placeholder for each.

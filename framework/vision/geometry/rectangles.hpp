@@ -19,7 +19,7 @@ struct Rectangle {
 std::vector<Rectangle> token_rectangles(const PatchGrid& grid, std::int64_t merge,
                                         PictureSize size);
 
-/// The same part of the picture as its file stores it.
+/// Rectangle of a part of the upright picture in the picture as its file stores it.
 /// \param upright      a part of the upright picture
 /// \param orientation  EXIF's number, 1 to 8
 /// \param size         of the upright picture

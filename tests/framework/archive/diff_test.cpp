@@ -129,7 +129,7 @@ TEST(CompareVariable, SaysHowFarAndWhereFirst) {
 TEST(CompareVariable, FindsTheFirstTokenWhateverTheLayer) {
   at::Tensor values = kEntropy.clone();
   values[0][1] += 1.0F;  // first in the order of the array
-  values[1][0] += 1.0F;  // of an earlier token
+  values[1][0] += 1.0F;  // a value of an earlier token
   const auto difference = compare(kEntropy, values);
   EXPECT_THAT(difference.first, ::testing::StartsWith("layer 0, token 1"));
   EXPECT_EQ(difference.first_token, std::optional<std::int64_t>(0));

@@ -15,7 +15,7 @@
 #include "support/random_model.hpp"
 #include "support/sample_models.hpp"
 
-// How many forwards requests cost, and that looking further ahead changes no bit.
+// Number of forwards that requests cost, and equal bits however far the cache looks ahead.
 
 namespace lensbench {
 namespace {

@@ -116,7 +116,7 @@ TEST_F(ConfigFileTest, CannotTakeAFlagOfTheCommandLineBack) {
 
 TEST_F(ConfigFileTest, PutsItsSettingsBeforeThoseOfTheCommandLine) {
   const Options options = merged("model = m\n[set]\ntop_k = 5\ntarget = x\n", {"--set", "top_k=2"});
-  // Of equal keys the last one counts.
+  // The last one of equal keys counts.
   EXPECT_THAT(options.list("set"), ElementsAre("top_k=5", "target=x", "top_k=2"));
 }
 

@@ -20,7 +20,7 @@ namespace {
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
-/// Of a text, what is from `begin` to the next `end`; empty if `begin` is not there.
+/// Part of a text from `begin` to the next `end`; empty if `begin` is missing.
 std::string between(const std::string& text, const std::string& begin, const std::string& end) {
   const auto from = text.find(begin);
   if (from == std::string::npos) return "";

@@ -180,5 +180,17 @@ TEST(Commands, HaveWhatHelpNeeds) {
   }
 }
 
+TEST(Commands, OfOneGroupAreNeighboursSoThatTheOverviewHasOneHeadingForEach) {
+  std::set<std::string> groups;
+  std::string last;
+  for (const Command& command : commands()) {
+    if (command.group != last) {
+      EXPECT_TRUE(groups.insert(command.group).second) << command.group << " twice";
+    }
+    last = command.group;
+  }
+  EXPECT_GT(groups.size(), 3U);
+}
+
 }  // namespace
 }  // namespace lensbench::cli

@@ -75,7 +75,7 @@ class OneHead : public ::testing::Test {
     // What the tokens say reaches the head as values, and its sum the logits.
     const Edge says{"embed", "L0H0", "v"}, sums{"L0H0", "logits", "in"};
     task.edges = EdgeTruth{{says, sums}, {{says, 4}, {sums, 4}}, 8};
-    // Of 12 tokens with the logits 1, -1 and ten times 0; before the block all are 0.
+    // 12 tokens have the logits 1, -1 and ten times 0; before the block all are 0.
     const double p = std::exp(1.0) / (std::exp(1.0) + std::exp(-1.0) + 10);
     task.readout = ReadoutTruth{{{1.0 / 12, 1.0 / 12}, {p, p}}, {{1, 1}, {1, 1}}, {}, {}};
     // The head writes the mean of what it sees: 0 at the first position, then 2, then 4 / 3. Each

@@ -152,7 +152,7 @@ TEST(MirrorBert, LooksAheadAndBack) {
     for (const AttendedKey& known : task.attention)
       for (std::size_t i = 0; i < task.prompts.size(); ++i) {
         const std::int64_t position = task.prompts[i].position;
-        // Of <cls> and six letters: the first is mirrored at the last.
+        // The prompt is <cls> and six letters; the first letter is mirrored at the last.
         EXPECT_EQ(known.keys[i], 7 - position);
         EXPECT_EQ(known.keys[i] > position, task.name == "look_ahead");
         EXPECT_GT(known.mass[i], 1 - 2 * std::exp(-12.0)) << known.head;
@@ -214,7 +214,7 @@ TEST(Superposition, HasMoreFeaturesThanDimensions) {
     rows.push_back(at::tensor(direction, at::kDouble));
   const at::Tensor directions = at::stack(rows);
   at::Tensor cosines = at::matmul(directions, directions.t());
-  // As many eigenvalues as the directions have dimensions.
+  // The number of eigenvalues above 0 is that of the dimensions.
   EXPECT_EQ((at::linalg_eigvalsh(cosines) > 1e-6).sum().item<std::int64_t>(), 16);
   EXPECT_LT(testing::largest_difference(cosines.diagonal(), at::ones({24}, at::kDouble)), 1e-6);
   EXPECT_LT(testing::largest(cosines.fill_diagonal_(0)), 0.2);

@@ -1,4 +1,4 @@
-// The same function in another basis: what a model computes stays, and its parts have other names.
+// A model in another basis computes the same function, and its parts have other names.
 #include "grading/gauge/turned_checkpoint.hpp"
 
 #include <ATen/TensorOperators.h>

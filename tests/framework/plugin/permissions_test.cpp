@@ -22,7 +22,7 @@ using testing::message_of;
 using testing::place;
 using testing::TempDir;
 
-// Of a file that is added, or of a folder that is searched.
+// Message that refuses a file that is added, or a folder that is searched.
 std::string refusal_message(const fs::path& path) {
   PluginHost host;
   return message_of<PluginError>([&] {

@@ -90,7 +90,7 @@ TEST_F(Plan, SaysOfWhichModelComputedHow) {
   request.seed = 18446744073709551615u;
   const RunPlan plan = plan_of(request, testing::cases_of_ids(1));
   const json& model = plan.request["model"];
-  // As models/README.md describes it.
+  // The values are those of models/README.md.
   EXPECT_EQ(model["family"], "gpt2");
   EXPECT_EQ(model["n_layers"], 6);
   EXPECT_EQ(model["d_model"], 128);

@@ -40,7 +40,7 @@ TEST(RunNotes, SayWhichFactorsOfLongropeEachCaseHas) {
   EXPECT_THAT(notes_on_run(*model, {}, cases_of({16, 17, 20})),
               ElementsAre("rotary scaling longrope: 1 case of at most 16 tokens rotates by "
                           "short_factor; 2 cases of more than 16 tokens rotate by long_factor"));
-  // Of 4 new tokens 3 are run: 13 + 3 tokens are not beyond the limit, 14 + 3 are.
+  // Only 3 of 4 new tokens are run: 13 + 3 tokens are not beyond the limit, 14 + 3 are.
   EXPECT_THAT(notes_on_run(*model, generating("4"), cases_of({13, 14})),
               ElementsAre("rotary scaling longrope: 2 cases of at most 16 tokens rotate by "
                           "short_factor; 1 case that may grow beyond 16 tokens changes to "

@@ -326,7 +326,7 @@ std::string message_of_run(const RunRequest& request, const OpenParts& parts) {
   });
 }
 
-// As in a server: the model is there for all runs.
+// A server has one model for all runs.
 TEST_F(RunSessionTest, DoesNotRunOnAModelIntoWhichAnEarlierRunWrote) {
   testing::place(folders.plugins, "writes_weights");
   const RunRequest writes = folders.request(kTool, "zeroes"),

@@ -32,7 +32,7 @@ struct SessionFolders {
     place(plugins, "odd_results");
   }
 
-  /// Of the embedded model, computed by one thread.
+  /// A request to the embedded model, computed by one thread.
   RunRequest request(PluginEntryKind kind, const std::string& name) const {
     RunRequest asked;
     asked.kind = kind;

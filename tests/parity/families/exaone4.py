@@ -38,6 +38,6 @@ FAMILY = Family(
     draw=draw,
     samples=("exaone4",),
     supports="norms after the sublayers, a norm on each head's queries and keys; windows by `sliding_window_pattern` or "
-    "`layer_types`, beside which the other layers do not rotate",
+    "`layer_types`, with which the other layers do not rotate",
     refuses="a pattern in letters without `layer_types`, a partial rotation",
 )

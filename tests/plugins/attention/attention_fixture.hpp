@@ -14,18 +14,16 @@
 #include "support/bench.hpp"
 #include "support/folders.hpp"
 #include "support/results.hpp"
+#include "support/sample_models.hpp"
 #include "support/tensors.hpp"
 
 namespace lensbench::attention {
 
 using testing::expect_receipts_hold;
+using testing::sample;
 using testing::value_at;
 
 using AttentionBench = testing::ToolBench<AttentionTool>;
-
-inline std::shared_ptr<const Model> sample(const std::string& name) {
-  return Model::open(testing::data_folder() + "/models/" + name);
-}
 
 /// The generic entry of the tool, with parameters as text.
 inline Dataset run_with(AttentionBench& bench, const std::map<std::string, std::string>& given) {

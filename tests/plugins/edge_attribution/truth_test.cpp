@@ -18,7 +18,7 @@ namespace {
 using ::testing::HasSubstr;
 using testing::message_of;
 
-// Of six pairs, the true edge with 2 wins two and draws one, and that with 0 draws one.
+// The true edge with 2 wins two of six pairs and draws one; that with 0 draws one.
 TEST(EdgeAuroc, IsTheShareOfPairsThatTheTrueEdgesWin) {
   const std::vector<double> values = {2.0, 0.0, 1.0, 2.0, 0.0};
   EXPECT_DOUBLE_EQ(auroc(values, {true, true, false, false, false}), (2 + 0.5 + 0.5) / 6);

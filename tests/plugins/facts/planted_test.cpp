@@ -39,7 +39,7 @@ class PlantedFacts : public ::testing::Test {
 
   testing::FactTokens tokens_{.n = 5};
   FactsBench bench_{testing::fact_model(kLogit, tokens_).open()};
-  // Of the known fact and of an answer that is not given: the other logits are 0.
+  // Probabilities of the known fact and of an answer that is not given: the other logits are 0.
   double sum_ = std::exp(kLogit) + static_cast<double>(tokens_.size()) - 1;
 };
 
@@ -189,7 +189,7 @@ TEST_F(PlantedFacts, AreNotMeasuredOnTheSubjectsThatTheMapWasFittedTo) {
   EXPECT_EQ(agreement(2), 0.0);
   for (const std::uint64_t seed : {0, 1, 2}) {
     const MapSplit split = split_subjects(plan, 0, 8, seed);
-    EXPECT_EQ(split.training.size(), 1u);  // of three
+    EXPECT_EQ(split.training.size(), 1u);  // one of three
     EXPECT_EQ(split.held_out.size(), 2u);
     for (const std::size_t one : split.held_out) EXPECT_NE(one, split.training[0]);
   }

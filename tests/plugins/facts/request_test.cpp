@@ -306,7 +306,7 @@ TEST_F(FactRequests, CountTheWorkThatTheyAnnounce) {
   // The map is d_model backward rows through the blocks after its layer, of 5 tokens or more.
   const double without = flops_of(changed(settings, {{"relation_map", "false"}}));
   const auto& spec = model()->spec();
-  const double weights = 12.0 * static_cast<double>(spec.d_model * spec.d_model);  // of a block
+  const double weights = 12.0 * static_cast<double>(spec.d_model * spec.d_model);  // in a block
   const double rows = static_cast<double>(spec.d_model) * static_cast<double>(spec.n_layers - 1);
   const double tokens = (flops_of(settings) - without) / (2 * weights * rows);
   EXPECT_GT(tokens, 3.0);

@@ -60,8 +60,7 @@ struct BothTools {
   tracing::CausalTracingTool tracing;
 };
 
-// The same corruption and the same windows: the numbers are those of the tool that shows the whole
-// map.
+// Corruption and windows are equal, so the numbers are those of the tool that shows the whole map.
 TEST_P(FactFamilies, HaveThePeaksOfCausalTracing) {
   if (!causal()) GTEST_SKIP() << "refused";
   BothTools tools(GetParam());

@@ -19,12 +19,16 @@
 #include "support/folders.hpp"
 #include "support/recorded_options.hpp"
 #include "support/results.hpp"
+#include "support/sample_models.hpp"
 #include "support/temp_dir.hpp"
+#include "support/tensors.hpp"
 
 namespace lensbench::jacobian {
 
 using ::testing::HasSubstr;
+using testing::largest_difference;
 using testing::message_of;
+using testing::sample;
 
 /// The tool on a model, with its declared parameters.
 struct LensBench : testing::ToolBench<JacobianLensTool> {
@@ -33,14 +37,6 @@ struct LensBench : testing::ToolBench<JacobianLensTool> {
     tool.attach(context, testing::declared(JacobianLensTool::kParameters), "tool 'jacobian_lens'");
   }
 };
-
-inline std::shared_ptr<const Model> sample(const std::string& name) {
-  return Model::open(testing::data_folder() + "/models/" + name);
-}
-
-inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
-}
 
 /// Documents of ids that a test gives.
 inline std::string documents(const std::vector<std::vector<std::int64_t>>& texts) {

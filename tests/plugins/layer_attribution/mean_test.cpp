@@ -223,7 +223,7 @@ TEST_P(MeanAblation, GoesOnWithTheSumsOverSomeOfThePrompts) {
   run("mean");
   auto of_two = context_.committed(kKeptMeans);
   ASSERT_TRUE(of_all && of_two);
-  // As the process that was ended after two of the three prompts leaves it.
+  // State that a process leaves which was ended after two of the three prompts.
   (*of_two)["request"].tensor.copy_((*of_all)["request"].tensor);
   context_.commit(kKeptMeans, *of_two);
   set_cases(kPrompts);

@@ -9,7 +9,8 @@
 namespace lensbench::attribution {
 namespace {
 
-// As in the tests of planted models: float32 scores of 24 where three keys are attended equally.
+// The tolerance is that of the tests of planted models: float32 scores of 24 where three keys are
+// attended equally.
 constexpr double kPlantedFloat32 = 3e-3;
 
 class PlantedNameMover : public ::testing::Test {

@@ -86,7 +86,7 @@ TEST_F(PlantedFacts, ANeuronFiresAtItsSubjectAlone) {
     EXPECT_NEAR(value_at(found, "corpus_maximum", {k}), 1, 1e-5);
     EXPECT_NEAR(value_at(found, "mean_activation", {k}), 1.0 / 6, 1e-5);
   }
-  const std::string& text = found["example_text"].strings[3];  // of neuron 1, rank 1
+  const std::string& text = found["example_text"].strings[3];  // example of neuron 1, rank 1
   EXPECT_THAT(text, AllOf(HasSubstr("S"), HasSubstr("«s2»"), HasSubstr("is")));
   // Three tokens of context; the first of the document is left out.
   EXPECT_TRUE(std::isnan(value_at(found, "context_activation", {0})));

@@ -15,12 +15,14 @@
 #include "support/folders.hpp"
 #include "support/recorded_options.hpp"
 #include "support/results.hpp"
+#include "support/sample_models.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench::probing {
 
 using ::testing::HasSubstr;
 using testing::message_of;
+using testing::sample;
 
 /// The tool on a model, with its declared parameters.
 struct ProbeBench : testing::ToolBench<ProbeTool> {
@@ -32,10 +34,6 @@ struct ProbeBench : testing::ToolBench<ProbeTool> {
     return {.tokens = tokens_from_ids(*model, ids), .label = label, .group = group};
   }
 };
-
-inline std::shared_ptr<const Model> sample(const std::string& name) {
-  return Model::open(testing::data_folder() + "/models/" + name);
-}
 
 inline double mean_of(const Dataset& dataset, const std::string& name,
                       const std::vector<std::int64_t>& index) {

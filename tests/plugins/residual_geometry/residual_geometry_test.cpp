@@ -26,6 +26,7 @@
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
 #include "support/random_model.hpp"
+#include "support/sample_models.hpp"
 #include "support/temp_dir.hpp"
 #include "support/tensors.hpp"
 
@@ -34,6 +35,7 @@ namespace {
 
 using lensbench::testing::largest_difference;
 using lensbench::testing::message_of;
+using lensbench::testing::sample_folder;
 using lensbench::testing::TempDir;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -47,10 +49,6 @@ Dataset run_with(Bench& bench, const std::map<std::string, std::string>& given =
       Parameters::resolve(ResidualGeometryTool::kParameters, given, "tool 'residual_geometry'");
   bench.tool.check_parameters(parameters);
   return bench.tool.run(Request(bench.tokens, parameters));
-}
-
-std::string sample_folder(const std::string& name) {
-  return lensbench::testing::data_folder() + "/models/" + name;
 }
 
 class Geometry : public ::testing::Test {

@@ -23,15 +23,13 @@
 #include "support/recorded_options.hpp"
 #include "support/results.hpp"
 #include "support/temp_dir.hpp"
+#include "support/tensors.hpp"
 
 namespace lensbench::dictionaries {
 
 using ::testing::HasSubstr;
+using testing::largest_difference;
 using testing::message_of;
-
-inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
-}
 
 /// Activations [row, feature].
 inline at::Tensor dense(const ActiveFeatures& active, std::int64_t features) {

@@ -107,7 +107,7 @@ TEST(TokenAnalyzerReceipts, FailForNumbersThatDoNotFitTogether) {
   const Analysis good =
       analyze_text(*model, tokens, model->forward(make_batch(tokens)).residual[0], {});
   Analysis total = good, surprisal = good;
-  TokenAnalyzerOptions options;  // of the steps: no temperatures, no nuclei
+  TokenAnalyzerOptions options;  // options of the steps: no temperatures, no nuclei
   options.temperatures = options.nucleus = {};
   total.steps[2].total += 1e-6;
   surprisal.steps[2].surprisal += 1e-6;

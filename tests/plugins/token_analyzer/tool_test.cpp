@@ -253,7 +253,7 @@ TEST(TokenAnalyzer, AgreesWithAFullForwardWhenRotaryKeysAreCached) {
   EXPECT_THAT(failed_receipts(tool.analyze(prompt, generating(20, {1.0, 0, 0.95, 3}))), IsEmpty());
 }
 
-// The committed samples of tests/data/models: positions of each kind, norms behind the additions,
+// The committed samples of tests/data/models: positions of each kind, norms after the additions,
 // an embedding of its own width.
 class TokenAnalyzerOfFamily : public ::testing::TestWithParam<const char*> {
  protected:

@@ -16,15 +16,19 @@
 #include "support/folders.hpp"
 #include "support/recorded_options.hpp"
 #include "support/results.hpp"
+#include "support/sample_models.hpp"
 #include "support/stopped_run.hpp"
 #include "support/temp_dir.hpp"
+#include "support/tensors.hpp"
 #include "tuned_lens/tuned_lens.hpp"
 
 namespace lensbench::tuned {
 
 using ::testing::HasSubstr;
+using testing::largest_difference;
 using testing::message_of;
 using testing::receipt_of;
+using testing::sample;
 using testing::StoppedRun;
 
 /// The tool on a model, with its declared parameters.
@@ -34,10 +38,6 @@ struct LensBench : testing::ToolBench<TunedLensTool> {
     tool.attach(context, testing::declared(TunedLensTool::kParameters), "tool 'tuned_lens'");
   }
 };
-
-inline std::shared_ptr<const Model> sample(const std::string& name) {
-  return Model::open(testing::data_folder() + "/models/" + name);
-}
 
 /// Folder of a lens that the Python library trained for a sample.
 inline std::string published(const std::string& name) {
@@ -51,10 +51,6 @@ inline TensorFile expected(const std::string& name) {
 inline std::vector<std::int64_t> ids_of(const at::Tensor& ids) {
   const at::Tensor flat = ids.contiguous();
   return {flat.data_ptr<std::int64_t>(), flat.data_ptr<std::int64_t>() + flat.numel()};
-}
-
-inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
 }
 
 /// Documents of ids, one a line, each a run of the sequence that the reference uses.

@@ -15,10 +15,10 @@ Settings picture_settings(const Options& options);
 
 /// Sizes and tokens of a picture in one line: `a.png: 211 x 97 pixels, …: 3 x 8 = 24 tokens`.
 std::string describe_picture(const PictureFile& picture);
-/// The same for scripts.
+/// Sizes and tokens of a picture as JSON.
 nlohmann::json facts_of_picture(const PictureFile& picture);
 
-/// How many tokens a picture costs, by its area after resizing.
+/// Number of tokens of a picture by its area after resizing, as JSON.
 nlohmann::json facts_of_reading(const PictureReading& reading);
 
 /// Adds to the facts about a model what pictures cost, and what those of `--image` do; nothing for

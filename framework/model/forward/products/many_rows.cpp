@@ -61,7 +61,7 @@ class TiledProduct {
 
   /// Layout [block of terms][row group][term][row of the group]: the kernel reads it in order.
   void pack(const float* x) {
-    constexpr std::int64_t kGroups = 4;  // of a task
+    constexpr std::int64_t kGroups = 4;  // groups of one task
     const std::int64_t groups = padded_rows_ / group_;
     for_each(divide_up(groups, kGroups), [&](std::int64_t task) {
       const std::int64_t end = std::min(groups, (task + 1) * kGroups);

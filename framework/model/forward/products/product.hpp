@@ -39,8 +39,8 @@ inline constexpr std::int64_t kFewRows = 4;
 /// \return [row, out] float32
 at::Tensor few_rows(const at::Tensor& x, const Matrix& weight, const Loops& loops = best_loops());
 
-/// The same for many rows: tiles of the weight are widened into a buffer of each thread that fits
-/// its second-level cache, and multiplied there. Nothing of the size of the weight is made.
+/// Product of many rows with the weight: its tiles are widened into a buffer of each thread that
+/// fits its second-level cache, and multiplied there. Nothing of the size of the weight is made.
 at::Tensor many_rows(const at::Tensor& x, const Matrix& weight, const Loops& loops = best_loops());
 
 }  // namespace lensbench::products

@@ -13,7 +13,7 @@ namespace lensbench::page {
 /// A picture of a case in the form that the page has.
 struct CasePicture {
   std::string name, sha256;
-  std::int64_t width = 0, height = 0;  ///< of the upright picture in the file
+  std::int64_t width = 0, height = 0;  ///< size of the upright picture in the file
   Block source;                        ///< `data:image/jpeg;base64,…`
   std::string reason;                  ///< why it is not there; empty if it is
 };

@@ -220,7 +220,7 @@ TEST(TwoFrames, OfAFailedCaseCountTheCompleteOneOrTheLast) {
 TEST(TwoNames, OfOneFileAreOnePack) {
   const TempDir folder;
   three_cases(folder);
-  // As a process killed between the two steps of publishing leaves it.
+  // State that a process leaves which is killed between the two steps of publishing.
   fs::create_directories(folder / "a.run/packs/000");
   fs::create_hard_link(only_part(folder), folder / "a.run/packs/000/000000.pack");
   EXPECT_THAT(done_after_resume(folder), ElementsAre(0, 1, 2));

@@ -61,7 +61,7 @@ TEST(CaseKeys, ChangeForTheCaseWhoseSecondPromptChangedAlone) {
   RunPlan plan = with_fields(4);
   plan.cases[1].corrupted_text = "another";
   EXPECT_EQ(changed_keys(with_fields(4), plan), std::set<std::size_t>{1});
-  RunPlan tokenized = plan;  // the same text, but other tokens
+  RunPlan tokenized = plan;  // an equal text, but other tokens
   tokenized.cases[1].corrupted_ids_sha256 = std::string(64, 'e');
   EXPECT_EQ(changed_keys(plan, tokenized), std::set<std::size_t>{1});
 }

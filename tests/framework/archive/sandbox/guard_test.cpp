@@ -37,7 +37,7 @@ std::string end_by(int signal) {
   });
 }
 
-// As the kernel ends a process when memory is exhausted.
+// The kernel ends a process with SIGKILL when memory is exhausted.
 TEST(ConfinedChild, ThatWasKilledEarlyDidNotTakeTooMuchTime) {
   EXPECT_THAT(end_by<RunError>(SIGKILL),
               AllOf(HasSubstr("a.h5: the process that read it was killed"), HasSubstr("memory"),

@@ -168,7 +168,7 @@ TEST(NormalizationTable, SurvivesUnitsThatPointOutOfTheTable) {
 TEST(CharacterClasses, AreThoseOfTheReferenceLibrary) {
   EXPECT_TRUE(is_punctuation(U'$'));
   EXPECT_TRUE(is_punctuation(0x3002));   // ideographic full stop
-  EXPECT_FALSE(is_punctuation(0x2E52));  // of Unicode 14
+  EXPECT_FALSE(is_punctuation(0x2E52));  // added in Unicode 14
   EXPECT_TRUE(is_nonspacing_mark(0x0301));
   EXPECT_FALSE(is_nonspacing_mark(0x0903));  // spacing
   EXPECT_TRUE(is_mark(0x0903));

@@ -104,7 +104,7 @@ TEST(LanguagePart, IsComputedWithoutTheCapThatTheLargerModelDoesNotApply) {
   EXPECT_EQ(checkpoint.open()->spec().logit_softcap, 0.0);
 }
 
-// As GenerationConfig of transformers 5.24 reads a folder without generation_config.json.
+// GenerationConfig of transformers 5.24 reads a folder without generation_config.json in this way.
 TEST(LanguagePart, TakesSettingsOfGenerationFromTheOuterConfigurationFirst) {
   Multimodal checkpoint;
   checkpoint.config["text_config"]["eos_token_id"] = 1;

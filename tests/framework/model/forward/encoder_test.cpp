@@ -15,7 +15,7 @@
 #include <string>
 
 #include "support/error_matchers.hpp"
-#include "support/folders.hpp"
+#include "support/sample_models.hpp"
 #include "support/tensors.hpp"
 
 namespace lensbench {
@@ -23,11 +23,8 @@ namespace {
 
 using lensbench::testing::largest_difference;
 using lensbench::testing::message_of;
+using lensbench::testing::sample;
 using ::testing::HasSubstr;
-
-std::shared_ptr<const Model> sample(const std::string& name) {
-  return Model::open(testing::data_folder() + "/models/" + name);
-}
 
 TokenBatch nine_tokens() {
   return {at::arange(11, 20, at::kLong).unsqueeze(0), {}};

@@ -35,8 +35,8 @@ using ::testing::ThrowsMessage;
 // Float32 sums in another order differ by a few units in the last place of values of size 1 to 10.
 constexpr double kReordered = 2e-5;
 
-/// Of logits: relative to the largest where that is above 1. Norms after a sublayer enlarge what a
-/// small output was rounded by.
+/// Tolerance for logits: relative to the largest where that is above 1. Norms after a sublayer
+/// enlarge what a small output was rounded by.
 double reordered(const at::Tensor& logits) {
   return kReordered * std::max(1.0, logits.abs().max().item<double>());
 }

@@ -103,7 +103,7 @@ std::shared_ptr<const Model> with_generation(const json& config, const json& gen
   return Model::open(folder);
 }
 
-// As generate of transformers 5.24 stops, or does not.
+// The expected ends are those of generate of transformers 5.24.
 TEST(GenerationSettings, OfTheirOwnFileReplaceThoseOfTheConfiguration) {
   const json config = {{"eos_token_id", 25}, {"repetition_penalty", 1.9}};
   EXPECT_THAT(with_generation(config, {{"eos_token_id", {29, 25}}})->end_of_sequence_ids(),

@@ -57,7 +57,7 @@ TEST(SamplingDistribution, KeepsTheSmallestSetThatReachesTopP) {
 }
 
 TEST(SamplingDistribution, AppliesTopPToWhatTopKLeft) {
-  // Of 4/8, 2/8, 1/8, 1/8 top-k 2 leaves 2/3 and 1/3, of which 0.6 needs the first alone.
+  // Top-k 2 leaves 2/3 and 1/3 of 4/8, 2/8, 1/8, 1/8; the nucleus 0.6 needs the first alone.
   expect_near(distribution({2 * kLog2, kLog2, 0, 0}, 1.0, 2, 0.6), {1, 0, 0, 0});
 }
 

@@ -85,7 +85,7 @@ class EveryHook : public ::testing::TestWithParam<std::string> {
     return found == known.end() ? -1 : found->second;
   }
 
-  /// How many tokens the expert of this point was chosen for.
+  /// Number of tokens for which the expert of this point was chosen.
   std::int64_t routed(const std::string& name) const {
     const std::size_t at = name.find("experts.");
     const std::int64_t expert = std::stoll(name.substr(at + std::string("experts.").size()));

@@ -145,7 +145,7 @@ TEST_F(ExpertPoints, FollowReplacedScoresOfTheRouter) {
            [&](const at::Tensor& x, const HookPoint&) { weights = x; });
   logits(all);
   EXPECT_TRUE(indices.eq(at::tensor({3, 0}, at::kLong)).all().item<bool>());
-  const double sum = std::exp(2.0) + std::exp(1.0) + 2.0;  // of the softmax over four experts
+  const double sum = std::exp(2.0) + std::exp(1.0) + 2.0;  // denominator of the softmax
   EXPECT_NEAR(weights[0][3].item<double>(), std::exp(2.0) / sum, 1e-6);
   EXPECT_NEAR(weights[0][0].item<double>(), std::exp(1.0) / sum, 1e-6);
 }

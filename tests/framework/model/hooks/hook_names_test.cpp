@@ -148,7 +148,7 @@ TEST_P(SplitInputs, OfOneHeadChangeItsQueryAlone) {
   for (std::int64_t head = 0; head < difference.size(0); ++head)
     if (head == 1) {
       EXPECT_GT(difference[head].item<double>(), 1e-2);
-    } else {  // the same product by another kernel
+    } else {  // an equal product by another kernel
       EXPECT_LT(difference[head].item<double>(), 1e-5);
     }
   EXPECT_TRUE(read("blocks.1.attn.hook_k", hooks).equal(read("blocks.1.attn.hook_k")));

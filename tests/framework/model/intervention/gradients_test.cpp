@@ -30,7 +30,7 @@ using lensbench::testing::rows_of;
 using lensbench::testing::message_of;
 using ::testing::HasSubstr;
 
-/// As tests/parity/gradients_reference.py has it.
+/// The metric of tests/parity/gradients_reference.py.
 at::Tensor reference_metric(const at::Tensor& logits) {
   const at::Tensor last = logits.select(1, logits.size(1) - 1);
   return (last.select(1, 3) - last.select(1, 7) + 0.5 * logits.select(1, 2).logsumexp(-1)).sum();

@@ -52,7 +52,7 @@ class GeneralSweep : public ::testing::TestWithParam<const char*> {
   }
   /// Two numbers of a row, and so two metrics.
   static at::Tensor two(const at::Tensor& rows) { return rows.narrow(1, 3, 2); }
-  /// The same numbers from one forward in which `hooks` act.
+  /// Numbers of a cell from one forward in which `hooks` act.
   at::Tensor alone(const Hooks& hooks, std::int64_t position) const {
     ForwardOptions options;
     options.logits = ForwardOptions::Logits::none;

@@ -129,8 +129,8 @@ TEST_P(TowerHooks, OfTokensAreInTheOrderOfTheTextModel) {
   expect_near(call.value, sample.expected("vision_out"), "transformers");
 }
 
-// Of 2 x 3 tokens, windows of two tokens are 2; of 5 x 2 tokens they are 3. A block over the whole
-// frame has one segment for each picture.
+// A picture of 2 x 3 tokens has 2 windows of two tokens, one of 5 x 2 tokens has 3. A block over
+// the whole frame has one segment for each picture.
 TEST_P(TowerHooks, OfPatternsAreCalledOnceForEachSegment) {
   read("vision_encoder.blocks.*.attn.hook_pattern");
   for (std::int64_t block = 0; block < spec.n_layers; ++block) {

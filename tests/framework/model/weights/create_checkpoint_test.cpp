@@ -102,7 +102,7 @@ TEST(FillingWithNormalNumbers, HasMeanVarianceAndTailsOfTheNormalDistribution) {
   at::Tensor tensor = at::empty({n}, at::kFloat);
   fill_normal(tensor, 0.5, 1, 2);
   const at::Tensor x = tensor.to(at::kDouble) / 0.5;
-  const double error = 1.0 / std::sqrt(static_cast<double>(n));  // of the mean
+  const double error = 1.0 / std::sqrt(static_cast<double>(n));  // standard error of the mean
   EXPECT_NEAR(x.mean().item<double>(), 0.0, 5 * error);
   EXPECT_NEAR(x.square().mean().item<double>(), 1.0, 5 * error * std::sqrt(2.0));
   EXPECT_NEAR(x.pow(4).mean().item<double>(), 3.0, 5 * error * std::sqrt(96.0));

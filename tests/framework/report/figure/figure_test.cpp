@@ -155,7 +155,7 @@ TEST(FigureHeatmap, TheDifferenceOfTwoArchivesIsAroundZero) {
               HasSubstr("the length of 'token' is 3 (here 2)"));
 }
 
-// The ids beside it do not belong to its cells.
+// The ids in the dataset do not belong to the cells of the map.
 TEST(FigureHeatmap, AMapOfTokensAndRanksHasNoTexts) {
   Dataset data;
   add_token_axis(data, {0, 1, 2}, {" a", " b", " c"});

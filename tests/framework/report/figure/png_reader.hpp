@@ -18,7 +18,7 @@ namespace lensbench::testing {
 struct ReadPng {
   std::size_t width = 0, height = 0;
   std::string rgb;
-  std::map<std::string, std::string> texts;  ///< of iTXt chunks
+  std::map<std::string, std::string> texts;  ///< texts in iTXt chunks
   std::uint32_t pixels_per_metre = 0;
 
   figure::Colour at(std::size_t x, std::size_t y) const {

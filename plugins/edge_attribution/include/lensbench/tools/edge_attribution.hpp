@@ -45,7 +45,7 @@ struct GraphEdge {
 /// Metrics of circuits: runs of the clean prompt in which every edge outside of the circuit carries
 /// the value of the corrupted run (or zero, or a mean).
 struct CircuitMetrics {
-  std::vector<double> metrics;  ///< of each circuit, in units of the metric
+  std::vector<double> metrics;  ///< metric of each circuit, in units of the metric
   double all = 0;               ///< with every edge; equal to `clean`
   double none = 0;              ///< without an edge; equal to `corrupted` where that is carried
   double clean = 0;             ///< metric of the clean run

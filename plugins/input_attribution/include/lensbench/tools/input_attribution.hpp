@@ -25,7 +25,7 @@ struct InputAttributionOptions {
   std::int64_t window = 1;                        ///< tokens that occlusion replaces together
   std::optional<Tokens> contrast = std::nullopt;  ///< another context of the same target
   std::int64_t layer = 0;  ///< attribution to the stream at this depth; 0: to the embeddings
-  double completeness_tolerance = 0.02;  ///< of the integral's receipt
+  double completeness_tolerance = 0.02;  ///< tolerance of the integral's receipt
   /// Memory for the graphs of steps that run together, bytes; bounds memory, not results.
   std::int64_t graph_bytes = std::int64_t{1} << 28;
 };

@@ -28,12 +28,12 @@ struct InterchangeOptions {
   /// Hook points, as `Parameters` reads them, one for each block.
   std::vector<std::string> hook = {"blocks.*.hook_resid_post"};
   std::vector<std::int64_t> layers = {};      ///< blocks; empty: all that the hook points have
-  std::vector<std::int64_t> position = {-1};  ///< of both prompts, negative ones from their ends
+  std::vector<std::int64_t> position = {-1};  ///< in both prompts; negative: from their ends
   std::string probe = {};                     ///< file of directions for the basis `probe`
   std::vector<std::int64_t> neurons = {};     ///< coordinates for the basis `neurons`
   double strength = 1.0;                      ///< factor of the change, not 0
   std::int64_t steps = 200;                   ///< steps of a training of `das`, at most 1,000,000
-  double learning_rate = 0.005;               ///< of Adam in that training; it falls linearly to 0
+  double learning_rate = 0.005;  ///< first rate of Adam in that training; it falls linearly to 0
   /// Any of placebo, random_basis, arbitrary_labels, random_weights, at least one.
   std::vector<std::string> controls = {"placebo", "random_basis", "arbitrary_labels",
                                        "random_weights"};

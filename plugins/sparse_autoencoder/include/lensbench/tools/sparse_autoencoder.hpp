@@ -25,7 +25,7 @@ struct SparseAutoencoderOptions {
   bool error_term = true;  ///< take a feature out of the activation, not of its reconstruction
   bool attribute = false;  ///< parts of the features in a metric
   std::optional<Target> versus = std::nullopt;  ///< token whose logit is subtracted
-  std::int64_t position = -1;                   ///< of the metric; negative ones count from the end
+  std::int64_t position = -1;  ///< position of the metric; negative ones count from the end
 };
 
 /// Training of a small dictionary, which keeps the `k` largest features of each row.
@@ -35,9 +35,9 @@ struct SparseAutoencoderTraining {
   std::int64_t k = 16;                  ///< features that are active at once
   std::int64_t steps = 1000;            ///< steps of the optimiser
   std::int64_t tokens_per_step = 4096;  ///< least tokens of the windows of a step
-  double learning_rate = 0.0004;        ///< of Adam; it falls to 0 in the last fifth of the steps
-  double auxiliary = 0.03;              ///< weight of the loss that revives features; 0: none
-  double held_out = 0.05;               ///< share of the documents that the result is measured on
+  double learning_rate = 0.0004;  ///< rate of Adam; it falls to 0 in the last fifth of the steps
+  double auxiliary = 0.03;        ///< weight of the loss that revives features; 0: none
+  double held_out = 0.05;         ///< share of the documents that the result is measured on
 };
 
 /// Reads activations through a sparse autoencoder or transcoder that SAELens 6 saved, or that was

@@ -24,8 +24,9 @@ struct VisionLensOptions {
   std::int64_t every = 1;                 ///< decode every n-th token of each picture
   std::int64_t within = 5;                ///< largest rank that counts for `onset`
   std::vector<std::string> answers = {};  ///< texts whose probability after the prompt is reported
-  /// Prompts whose answer is reported beside that of the prompt: `no_picture`, `other_picture` (the
-  /// next one of the run; left out in a run without another), `shuffled_patches`.
+  /// Prompts whose answer is reported in addition to that of the prompt: `no_picture`,
+  /// `other_picture` (the next one of the run; left out in a run without another),
+  /// `shuffled_patches`.
   std::vector<std::string> controls = {"no_picture", "other_picture", "shuffled_patches"};
   bool residual = false;  ///< also the stream itself at the tokens of pictures
   bool operator==(const VisionLensOptions&) const = default;  ///< compares all fields
