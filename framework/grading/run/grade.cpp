@@ -31,7 +31,7 @@ void keep_largest(double& largest, double value) {
 /// Whether a truth says anything about a task that this version scores.
 bool is_graded(const Task& task) {
   return ((task.effects || task.edges) && task.metric) || task.readout || task.distribution ||
-         !task.attention.empty();
+         !task.attention.empty() || !task.variable.empty();
 }
 
 /// The items of a table that a record has, in its order.
@@ -98,15 +98,16 @@ class Grading::State {
         grades_.models.push_back({folder, read_truth(folder), std::move(label)});
       }
     for (std::size_t model = 0; model < grades_.models.size(); ++model) {
-      const auto& tasks = grades_.models[model].truth.tasks;
+      const Truth& truth = grades_.models[model].truth;
+      const auto& tasks = truth.tasks;
       for (std::size_t task = 0; task < tasks.size(); ++task)
-        if (is_graded(tasks[task])) grades_.tasks.push_back({model, task});
+        if (is_graded(tasks[task]) || truth.features) grades_.tasks.push_back({model, task});
     }
     if (grades_.tasks.empty())
       throw InputError(
           request_.models.front().string() +
-          ": no task has effects, a readout, distributions or attention in its truth, so that "
-          "nothing can be scored; give another folder with --models");
+          ": no task has effects, a readout, distributions, attention, a variable or features in "
+          "its truth, so that nothing can be scored; give another folder with --models");
   }
 
   void grade_model(std::size_t model, RecordStore& store) {
@@ -180,6 +181,7 @@ class Grading::State {
     if (!table) return;
     keep_items(*table, claim.items);
     table->claimed = claim.claimed;
+    table->candidates = claim.candidates;
     Entry& entry = progress.entries[{claim.claim, claim.of_stream}];
     entry.kind = table->kind;
     entry.has_unit = table->has_unit;

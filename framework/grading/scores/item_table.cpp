@@ -275,6 +275,36 @@ std::vector<double> of_attention(const ItemTable& table, const Prompts& prompts)
           answered_share(table, prompts), largest_difference(table, prompts)};
 }
 
+/// Mean over the planted features of how well each was found, and the share that was found well.
+std::vector<double> of_matches(const ItemTable& table, const Prompts& prompts) {
+  constexpr double kFound = 0.9;
+  const auto matched = or_zero(means_over(table.claimed, prompts));
+  const auto found = std::count_if(matched.begin(), matched.end(),
+                                   [](double value) { return value > kFound; });
+  return {statistics::mean(matched),
+          matched.empty() ? kNoValue
+                          : static_cast<double>(found) / static_cast<double>(matched.size()),
+          answered_share(table, prompts)};
+}
+
+/// Layers that have a variable against layers that do not. The sums of the table are selectivities.
+std::vector<double> of_presence(const ItemTable& table, const Prompts& prompts) {
+  const auto claimed = means_over(table.claimed, prompts);
+  const Ranked layers = ranked(table, claimed);
+  std::vector<double> present, absent, selectivity;
+  for (std::size_t i = 0; i < claimed.size(); ++i) {
+    const bool there = table.membership[i] == Membership::member;
+    if (table.is_ranked(i))
+      (there ? present : absent).push_back(claimed[i]);
+    else if (there)
+      selectivity.push_back(claimed[i]);
+  }
+  std::vector<double> answered;
+  for (const double score : layers.scores) answered.push_back(std::isnan(score) ? 0 : 1);
+  return {auroc(layers.scores, layers.member), statistics::mean(present), statistics::mean(absent),
+          statistics::mean(selectivity), statistics::mean(answered)};
+}
+
 }  // namespace
 
 std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
@@ -306,13 +336,17 @@ std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
       return {"largest", "error", "coverage"};
     case TableKind::attention:
       return {"mass", "idle_mass", "coverage", "largest"};
+    case TableKind::features:
+      return {"mcc", "found", "coverage"};
+    case TableKind::presence:
+      return {"auroc", "present", "absent", "selectivity", "coverage"};
   }
   return names;
 }
 
 bool larger_is_better(const std::string& metric) {
   for (const char* worse :
-       {"error", "largest", "distance", "wrong", "layer_error", "early", "null", "gauge"})
+       {"error", "largest", "distance", "wrong", "layer_error", "early", "absent", "null", "gauge"})
     if (metric == worse) return false;
   return true;
 }
@@ -334,6 +368,10 @@ std::vector<double> metrics_of(const ItemTable& table, const std::vector<std::si
     case TableKind::distribution:
       return {largest_difference(table, prompts), relative_error(table, prompts),
               answered_share(table, prompts)};
+    case TableKind::features:
+      return of_matches(table, prompts);
+    case TableKind::presence:
+      return of_presence(table, prompts);
     case TableKind::attention:
       break;
   }

@@ -10,7 +10,18 @@
 namespace lensbench::grading {
 
 /// What kind of numbers a table holds, which decides its metrics.
-enum class TableKind { effects, edges, stream, probability, rank, layer, distribution, attention };
+enum class TableKind {
+  effects,
+  edges,
+  stream,
+  probability,
+  rank,
+  layer,
+  distribution,
+  attention,
+  features,
+  presence
+};
 
 /// What a tool claimed on one task of one model, beside the truth. Tables are [item][prompt]; NaN
 /// is an item that was not answered.
@@ -28,6 +39,9 @@ struct ItemTable {
   Table total, direct;  ///< effects for comparison; empty where they are not known
   Table rank_ties;      ///< of ranks: how far a right one may be from the truth; empty: 0
   double gap = 1;       ///< unit of effects, logits
+  /// Of features: the planted directions, and how many directions they were matched with.
+  Table directions;
+  std::size_t candidates = 0;
   std::optional<std::int64_t> answer_layer;
 
   /// Whether an item counts in rankings and correlations.
