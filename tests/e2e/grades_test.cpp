@@ -24,7 +24,9 @@ TEST(Grades, OfTheShippedToolsReachTheirFloors) {
        {"effect.noise:auroc=0.96", "effect.noise:error=0.01", "effect.denoise:error=0.01",
         "effect.zero:error=0.01", "effect.mean:error=0.01", "effect.dla:error=0.001",
         "effect.dla:r_direct=0.97", "readout.probability:largest=1e-4", "readout.rank:wrong=0",
-        "readout.layer:layer_error=0", "attention.source:largest=1e-3"}) {
+        "readout.layer:layer_error=0", "attention.source:largest=1e-3", "presence:auroc=0.98",
+        "presence:present=0.95", "feature.direction:mcc=0.95", "feature.direction:found=0.9",
+        "feature.activation:mcc=0.9"}) {
     command.emplace_back("--floor");
     command.emplace_back(floor);
   }

@@ -22,7 +22,16 @@ from transformers import AutoTokenizer
 
 torch.set_num_threads(1)
 DATA = Path(__file__).parents[1] / "data" / "grading"
-PLANTED = [("induction", 3, "aligned"), ("fact", 3, "rotated"), ("name_mover", 3, "rotated")]
+PLANTED = [
+    ("induction", 3, "aligned"),
+    ("fact", 3, "rotated"),
+    ("name_mover", 3, "rotated"),
+    ("bigram", 3, "rotated"),
+    ("superposition", 3, "rotated"),
+    ("induction_llama", 3, "rotated"),
+    ("fact_llama", 3, "rotated"),
+    ("mirror_bert", 3, "rotated"),
+]
 PROMPTS = 3
 TOLERANCE = 1e-4
 

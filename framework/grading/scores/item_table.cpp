@@ -290,18 +290,20 @@ std::vector<double> of_matches(const ItemTable& table, const Prompts& prompts) {
 /// Layers that have a variable against layers that do not. The sums of the table are selectivities.
 std::vector<double> of_presence(const ItemTable& table, const Prompts& prompts) {
   const auto claimed = means_over(table.claimed, prompts);
-  const Ranked layers = ranked(table, claimed);
-  std::vector<double> present, absent, selectivity;
+  std::vector<double> scores, answered, present, absent, selectivity;
+  std::vector<bool> member;
   for (std::size_t i = 0; i < claimed.size(); ++i) {
     const bool there = table.membership[i] == Membership::member;
-    if (table.is_ranked(i))
-      (there ? present : absent).push_back(claimed[i]);
-    else if (there)
-      selectivity.push_back(claimed[i]);
+    if (!table.is_ranked(i)) {
+      if (there) selectivity.push_back(claimed[i]);
+      continue;
+    }
+    scores.push_back(claimed[i]);
+    member.push_back(there);
+    answered.push_back(std::isnan(claimed[i]) ? 0 : 1);
+    (there ? present : absent).push_back(claimed[i]);
   }
-  std::vector<double> answered;
-  for (const double score : layers.scores) answered.push_back(std::isnan(score) ? 0 : 1);
-  return {auroc(layers.scores, layers.member), statistics::mean(present), statistics::mean(absent),
+  return {auroc(scores, member), statistics::mean(present), statistics::mean(absent),
           statistics::mean(selectivity), statistics::mean(answered)};
 }
 
