@@ -139,12 +139,17 @@ def effects_of_task(planted, task):
     return {name: table.tolist() for name, table in tables.items()}
 
 
+def known(task, effects):
+    """Effects that the truth has: direct ones are not defined where norms come after the additions."""
+    return {name: table for name, table in effects.items() if name in task["effects"]["values"]}
+
+
 def largest_difference(task, effects):
     """Of all effects that the truth has, in shares of the gap."""
     clean, corrupted = (task["metric"][side] for side in ("clean", "corrupted"))
     gap = abs(sum(a - b for a, b in zip(clean, corrupted)) / len(clean))
     worst = 0, ""
-    for name, table in effects.items():
+    for name, table in known(task, effects).items():
         for component, ours, theirs in zip(task["effects"]["components"], task["effects"]["values"][name], table):
             for a, b in zip(ours, theirs):
                 worst = max(worst, (abs(a - b) / gap, f"{name} of {component}"))
@@ -180,7 +185,8 @@ def write(lensbench, tokenizer):
             for task in planted.truth["tasks"]:
                 effects = effects_of_task(planted, task)
                 print(kind, task["name"], *largest_difference(task, effects))
-                rounded = {name: [[round(v, 6) + 0.0 for v in row] for row in table] for name, table in effects.items()}
+                rounded = {name: [[round(v, 6) + 0.0 for v in row] for row in table]
+                           for name, table in known(task, effects).items()}
                 tasks.append({
                     "name": task["name"],
                     "ids": [prompt["ids"] for prompt in task["prompts"]],

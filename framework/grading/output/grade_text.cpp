@@ -87,7 +87,12 @@ std::vector<Field> effect_fields() {
 std::vector<Field> edge_fields() {
   std::vector<Field> fields = compared("AUROC", "auroc");
   fields.push_back(of_estimate("lift", "auroc", lift_text));
-  for (const auto& [header, metric] : {std::pair("AP", "ap"), {"r", "r"}, {"sign", "sign"}})
+  for (const auto& [header, metric] : {std::pair("AP", "ap"),
+                                       {"r", "r"},
+                                       {"sign", "sign"},
+                                       {"CPR", "cpr"},
+                                       {"CMD", "cmd"},
+                                       {"CMD log", "cmd_log"}})
     fields.push_back(value_of(header, metric));
   fields.push_back(value_of("E", "error", small_number));
   fields.push_back(value_of("cover", "coverage"));

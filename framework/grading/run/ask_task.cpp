@@ -1,9 +1,14 @@
 #include "grading/run/ask_task.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <lensbench/error.hpp>
 #include <utility>
 
+#include "checkpoint/checkpoint.hpp"
 #include "core/text/glob.hpp"
+#include "grading/exact/exact_task.hpp"
+#include "grading/run/edge_circuits.hpp"
 #include "grading/run/exact_controls.hpp"
 #include "grading/run/feature_tables.hpp"
 #include "grading/run/shuffled_model.hpp"
@@ -47,10 +52,27 @@ void note_answers(ToolRecord& record, const ToolAnswers& answers, const GradedMo
                                             : record.failure;
 }
 
+/// The model in float64, in which circuits are run; empty where no edges are claimed, and for
+/// families that have no forward in float64.
+std::optional<ExactModel> exact_model_of(const GradedModel& planted, const Task& task,
+                                         const ToolAnswers& answers) {
+  const bool about_edges =
+      std::any_of(answers.claims.begin(), answers.claims.end(), [](const auto& claim) {
+        return find_claim(claim.first.first).family == ClaimFamily::edges;
+      });
+  if (!task.edges || !about_edges) return std::nullopt;
+  try {
+    return read_exact_model(Checkpoint(planted.folder));
+  } catch (const InputError&) {
+    return std::nullopt;
+  }
+}
+
+/// \param model  in float64; null: circuits cannot be run
 /// \return empty if the truth does not say what is claimed
 std::optional<ClaimRecord> record_of(const Truth& truth, const Task& task, const std::string& claim,
                                      const ClaimedTask& claimed, const ClaimedTask* shuffled,
-                                     const TransformerSpec& spec) {
+                                     const TransformerSpec& spec, const ExactModel* model) {
   auto table = truth_table(truth, task, find_claim(claim), claimed.of_stream);
   if (!table) return std::nullopt;
   ClaimRecord record;
@@ -63,6 +85,8 @@ std::optional<ClaimRecord> record_of(const Truth& truth, const Task& task, const
       set_matched(own, truth, task, find_claim(claim), prompts);
     else
       set_claimed(own, prompts, spec);
+    if (own.kind == TableKind::edges && model)
+      set_circuits(own, run_task(*model, task.prompts, task.name));
   };
   set(*table, claimed.prompts);
   record.items = table->items;
@@ -118,6 +142,7 @@ ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const C
   const NumberOfClaim gauge =
       model.turned ? gauge_changes(question, answers, model.turned, model.turned_heads, gap)
                    : NumberOfClaim();
+  const std::optional<ExactModel> exact = exact_model_of(planted, task, answers);
   question.model = model.shuffled;
   const ToolAnswers of_shuffled = model.shuffled ? ask(question, SIZE_MAX, gap) : ToolAnswers();
   for (const auto& [key, claimed] : answers.claims) {
@@ -125,7 +150,7 @@ ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const C
     const auto other = of_shuffled.claims.find(key);
     auto claim = record_of(planted.truth, task, key.first, claimed,
                            other == of_shuffled.claims.end() ? nullptr : &other->second,
-                           model.planted->spec());
+                           model.planted->spec(), exact ? &*exact : nullptr);
     if (!claim) continue;
     claim->null_largest = number_of(null, key);
     claim->gauge_change = number_of(gauge, key);

@@ -41,7 +41,14 @@ void keep_items(ItemTable& table, const std::vector<std::string>& items) {
     if (std::find(items.begin(), items.end(), table.items[i]) != items.end()) continue;
     table.items.erase(table.items.begin() + static_cast<std::ptrdiff_t>(i));
     table.truth.erase(table.truth.begin() + static_cast<std::ptrdiff_t>(i));
+    if (i < table.membership.size())
+      table.membership.erase(table.membership.begin() + static_cast<std::ptrdiff_t>(i));
+    if (i < table.sums.size())
+      table.sums.erase(table.sums.begin() + static_cast<std::ptrdiff_t>(i));
   }
+  // An archive that was made before circuits were run has no rows of them.
+  if (table.kind == TableKind::edges && (items.empty() || !items.back().starts_with("circuit ")))
+    table.corrupted.clear();
 }
 
 /// Keeps nothing: every task is asked.

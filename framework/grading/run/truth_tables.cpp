@@ -132,6 +132,19 @@ std::vector<Edge> edges_of(const std::vector<Role>& components) {
   return edges;
 }
 
+/// Circuits of edges are rows beside them: the truth is what all edges together give.
+void add_circuits(ItemTable& table, const MetricTruth& metric) {
+  table.sums.assign(table.items.size(), false);
+  for (const char* order : {"size", "value"})
+    for (const CircuitShare& share : kCircuitShares) {
+      table.items.push_back(std::string("circuit by ") + order + " " + share.text);
+      table.truth.push_back(metric.clean);
+      table.membership.push_back(Membership::ignored);
+      table.sums.push_back(true);
+    }
+  table.corrupted = metric.corrupted;
+}
+
 /// Edges that the truth leaves out are too small to have a number.
 std::optional<ItemTable> edge_table(const Truth& truth, const Task& task, const ClaimInfo& claim) {
   if (!task.edges || !task.metric) return std::nullopt;
@@ -150,6 +163,7 @@ std::optional<ItemTable> edge_table(const Truth& truth, const Task& task, const 
                                    ? Membership::member
                                    : Membership::none);
   }
+  add_circuits(table, *task.metric);
   return table;
 }
 

@@ -73,7 +73,12 @@ std::vector<double> random_metrics(const Entry& entry, std::size_t n_metrics, Ph
     };
     for (Table* values : {&table.truth, &table.total, &table.direct}) mean_table(*values);
     table.claimed.clear();
-    for (std::size_t i = 0; i < table.items.size(); ++i) table.claimed.push_back({random.normal()});
+    // Circuits of random edges are not run.
+    for (std::size_t i = 0; i < table.items.size(); ++i)
+      table.claimed.push_back({table.is_ranked(i) || table.kind != TableKind::edges
+                                   ? random.normal()
+                                   : kNaN});
+    if (!table.corrupted.empty()) table.corrupted.resize(1);
     append(columns, metrics_of(table));
   }
   return means_of(columns, n_metrics);

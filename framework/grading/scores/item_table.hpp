@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,19 @@ enum class TableKind {
   presence
 };
 
+/// Share of all edges that a circuit has.
+struct CircuitShare {
+  const char* text;
+  double value;
+};
+
+/// Sizes of circuits (Mueller et al., "MIB: A Mechanistic Interpretability Benchmark", 2025).
+inline constexpr CircuitShare kCircuitShares[] = {
+    {"0.001", 0.001}, {"0.002", 0.002}, {"0.005", 0.005}, {"0.01", 0.01}, {"0.02", 0.02},
+    {"0.05", 0.05},   {"0.1", 0.1},     {"0.2", 0.2},     {"0.5", 0.5},   {"1", 1}};
+/// Rows of circuits at the end of a table of edges: of the best by size, then by value.
+inline constexpr std::size_t kCircuits = 2 * std::size(kCircuitShares);
+
 /// What a tool claimed on one task of one model, beside the truth. Tables are [item][prompt]; NaN
 /// is an item that was not answered.
 struct ItemTable {
@@ -42,6 +57,7 @@ struct ItemTable {
   /// Of features: the planted directions, and how many directions they were matched with.
   Table directions;
   std::size_t candidates = 0;
+  std::vector<double> corrupted;  ///< of edges: the metric of no edge at all, one a prompt
   std::optional<std::int64_t> answer_layer;
 
   /// Whether an item counts in rankings and correlations.
