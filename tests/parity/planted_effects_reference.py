@@ -65,7 +65,8 @@ def place(component):
         block, head = component[1:].split("H")
         return f"blocks.{block}.attn.hook_z", int(head)
     block, kind = component.split("_", 1)
-    return f"blocks.{block}.hook_{kind}", None
+    # hook_attn_out of a BERT comes after the norm of the sum, not from the heads alone.
+    return f"blocks.{block}.attn.o.hook_out" if kind == "attn_out" else f"blocks.{block}.hook_{kind}", None
 
 
 def exchanged(component, cache):
