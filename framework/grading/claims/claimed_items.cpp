@@ -295,7 +295,8 @@ class ItemReader {
   std::vector<std::int64_t> layers_of_points() const {
     const bool named = dataset_.contains("layer") && !dataset_["layer"].is_text() &&
                        dataset_["layer"].dims == selected_.dims;
-    if (selected_.dims.size() != 1 || (selected_.dims[0] != "layer" && !(has_dims({"point"}) && named)))
+    if (selected_.dims.size() != 1 ||
+        (selected_.dims[0] != "layer" && !(has_dims({"point"}) && named)))
       refuse_axes("[layer], or [point] with the coordinate layer, each perhaps with fold");
     std::vector<std::int64_t> layers;
     for (std::int64_t i = 0; i < selected_.values.size(0); ++i)

@@ -55,10 +55,10 @@ at::Tensor missing(const ExactRun& corrupted, const std::set<Edge>& kept, const 
 }  // namespace
 
 at::Tensor circuit_metric(const ExactTask& task, const std::set<Edge>& kept) {
-  const ExactRun run =
-      run_with(task.model, task.ids, task.positions, [&](const Reader& reader, const ExactRun& now) {
-        return missing(task.corrupted, kept, reader, now);
-      });
+  const ExactRun run = run_with(task.model, task.ids, task.positions,
+                                [&](const Reader& reader, const ExactRun& now) {
+                                  return missing(task.corrupted, kept, reader, now);
+                                });
   return metric_of(task, run.logits);
 }
 

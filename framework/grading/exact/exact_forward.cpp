@@ -114,7 +114,8 @@ class ExactForward {
   at::Tensor think(std::int64_t layer, const at::Tensor& x, ExactRun* run) const {
     const ExactBlock& weights = block(layer);
     const at::Tensor difference = difference_of({Slot::in, layer, -1});
-    const at::Tensor normal = norm(spec_.norm, difference.defined() ? x + difference : x, weights.gain2, weights.bias2);
+    const at::Tensor normal =
+        norm(spec_.norm, difference.defined() ? x + difference : x, weights.gain2, weights.bias2);
     const at::Tensor up = add_bias(at::matmul(normal, weights.in), weights.in_bias);
     const at::Tensor active =
         weights.gate.defined()
@@ -219,8 +220,7 @@ ExactRun run_exact(const ExactModel& model, const at::Tensor& ids, const at::Ten
 ExactRun run_with(const ExactModel& model, const at::Tensor& ids, const at::Tensor& positions,
                   const std::function<at::Tensor(const Reader&, const ExactRun&)>& difference) {
   ExactRun run;
-  const ExactForward forward(
-      model, [&](const Reader& reader) { return difference(reader, run); });
+  const ExactForward forward(model, [&](const Reader& reader) { return difference(reader, run); });
   fill_run(model, forward, ids, positions, run);
   return run;
 }

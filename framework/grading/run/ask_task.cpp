@@ -26,7 +26,8 @@ double number_of(const NumberOfClaim& numbers, const std::pair<std::string, bool
 
 void replace_all(std::string& text, const std::string& folder, const std::string& label) {
   if (folder.empty()) return;
-  for (auto at = text.find(folder); at != std::string::npos; at = text.find(folder, at + label.size()))
+  for (auto at = text.find(folder); at != std::string::npos;
+       at = text.find(folder, at + label.size()))
     text.replace(at, folder.size(), label);
 }
 
@@ -56,10 +57,9 @@ void note_answers(ToolRecord& record, const ToolAnswers& answers, const GradedMo
 /// families that have no forward in float64.
 std::optional<ExactModel> exact_model_of(const GradedModel& planted, const Task& task,
                                          const ToolAnswers& answers) {
-  const bool about_edges =
-      std::any_of(answers.claims.begin(), answers.claims.end(), [](const auto& claim) {
-        return find_claim(claim.first.first).family == ClaimFamily::edges;
-      });
+  const bool about_edges = std::any_of(
+      answers.claims.begin(), answers.claims.end(),
+      [](const auto& claim) { return find_claim(claim.first.first).family == ClaimFamily::edges; });
   if (!task.edges || !about_edges) return std::nullopt;
   try {
     return read_exact_model(Checkpoint(planted.folder));

@@ -132,9 +132,8 @@ class Asked {
   }
 
   Settings settings_of(std::size_t prompt) const {
-    Settings settings =
-        bound_settings(question_.tool.parameters, question_.task.prompts[prompt],
-                       question_.settings, question_.bind);
+    Settings settings = bound_settings(question_.tool.parameters, question_.task.prompts[prompt],
+                                       question_.settings, question_.bind);
     if (trains())
       settings.emplace(training_parameter(question_.tool.parameters, question_.task)->name,
                        question_.training.string());

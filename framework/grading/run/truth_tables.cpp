@@ -196,9 +196,9 @@ std::optional<ItemTable> attention_table(const Task& task) {
 /// Layers of which it is known whether the variable that the training prompts label is there, and
 /// beside them what a control takes off.
 std::optional<ItemTable> presence_table(const Truth& truth, const Task& task) {
-  const auto variable = std::find_if(
-      truth.variables.begin(), truth.variables.end(),
-      [&](const StreamVariable& known) { return known.name == task.variable; });
+  const auto variable =
+      std::find_if(truth.variables.begin(), truth.variables.end(),
+                   [&](const StreamVariable& known) { return known.name == task.variable; });
   if (task.variable.empty() || variable == truth.variables.end()) return std::nullopt;
   std::map<std::int64_t, bool> present;
   for (const std::int64_t layer : variable->absent_layers) present[layer] = false;

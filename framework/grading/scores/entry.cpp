@@ -75,9 +75,8 @@ std::vector<double> random_metrics(const Entry& entry, std::size_t n_metrics, Ph
     table.claimed.clear();
     // Circuits of random edges are not run.
     for (std::size_t i = 0; i < table.items.size(); ++i)
-      table.claimed.push_back({table.is_ranked(i) || table.kind != TableKind::edges
-                                   ? random.normal()
-                                   : kNaN});
+      table.claimed.push_back(
+          {table.is_ranked(i) || table.kind != TableKind::edges ? random.normal() : kNaN});
     if (!table.corrupted.empty()) table.corrupted.resize(1);
     append(columns, metrics_of(table));
   }
@@ -85,8 +84,7 @@ std::vector<double> random_metrics(const Entry& entry, std::size_t n_metrics, Ph
 }
 
 bool depends_on_scale(const std::string& metric) {
-  for (const char* name :
-       {"error", "largest", "coverage", "present", "absent", "selectivity"})
+  for (const char* name : {"error", "largest", "coverage", "present", "absent", "selectivity"})
     if (metric == name) return true;
   return false;
 }

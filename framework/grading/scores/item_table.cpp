@@ -193,8 +193,8 @@ double over_sizes(const std::vector<double>& shares, X x, F f) {
 
 /// CPR by size and by value, CMD, and CMD on a logarithmic axis.
 std::vector<double> of_circuits(const ItemTable& table, const Prompts& prompts) {
-  const std::size_t first = table.corrupted.empty() ? table.items.size()
-                                                    : table.items.size() - kCircuits;
+  const std::size_t first =
+      table.corrupted.empty() ? table.items.size() : table.items.size() - kCircuits;
   const auto by_size = kept_shares(table, first, prompts);
   const auto by_value = kept_shares(table, first + std::size(kCircuitShares), prompts);
   const auto linear = [](double k) { return k; };
@@ -319,12 +319,12 @@ std::vector<double> of_attention(const ItemTable& table, const Prompts& prompts)
 std::vector<double> of_matches(const ItemTable& table, const Prompts& prompts) {
   constexpr double kFound = 0.9;
   const auto matched = or_zero(means_over(table.claimed, prompts));
-  const auto found = std::count_if(matched.begin(), matched.end(),
-                                   [](double value) { return value > kFound; });
-  return {statistics::mean(matched),
-          matched.empty() ? kNoValue
-                          : static_cast<double>(found) / static_cast<double>(matched.size()),
-          answered_share(table, prompts)};
+  const auto found =
+      std::count_if(matched.begin(), matched.end(), [](double value) { return value > kFound; });
+  return {
+      statistics::mean(matched),
+      matched.empty() ? kNoValue : static_cast<double>(found) / static_cast<double>(matched.size()),
+      answered_share(table, prompts)};
 }
 
 /// Layers that have a variable against layers that do not. The sums of the table are selectivities.
@@ -387,9 +387,8 @@ std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
 }
 
 bool larger_is_better(const std::string& metric) {
-  for (const char* worse :
-       {"error", "largest", "distance", "wrong", "layer_error", "early", "absent", "cmd", "cmd_log",
-        "null", "gauge"})
+  for (const char* worse : {"error", "largest", "distance", "wrong", "layer_error", "early",
+                            "absent", "cmd", "cmd_log", "null", "gauge"})
     if (metric == worse) return false;
   return true;
 }

@@ -267,9 +267,8 @@ void check_planted_layers(const Truth& truth, const TransformerSpec& spec, const
 void check_labels(const Task& task, const std::vector<StreamVariable>& variables,
                   const Place& place) {
   if (task.variable.empty()) return;
-  if (std::none_of(variables.begin(), variables.end(), [&](const StreamVariable& variable) {
-        return variable.name == task.variable;
-      }))
+  if (std::none_of(variables.begin(), variables.end(),
+                   [&](const StreamVariable& variable) { return variable.name == task.variable; }))
     (place / "variable")
         .fail("'" + task.variable + "' is not among the variables of the truth; add it to them");
   for (std::size_t i = 0; i < task.train.size(); ++i)

@@ -49,7 +49,8 @@ TEST_P(Circuits, WithoutOneEdgeLoseItsEffect) {
     std::set<Edge> kept = all_;
     kept.erase(edges_[i].edge);
     const double lost = (task_.clean_metric - circuit_metric(task_, kept)).mean().item<double>();
-    EXPECT_NEAR(lost, edges_[i].mean, 1e-9) << edges_[i].edge.source << " " << edges_[i].edge.target;
+    EXPECT_NEAR(lost, edges_[i].mean, 1e-9)
+        << edges_[i].edge.source << " " << edges_[i].edge.target;
   }
 }
 
@@ -102,8 +103,8 @@ TEST(CircuitMetrics, OfCircuitsThatKeepNothingBeforeTheLast) {
   EXPECT_NEAR(metric(table, "cpr"), 0.25, 1e-12);
   EXPECT_NEAR(metric(table, "cpr_by_value"), 0.999, 1e-12);
   EXPECT_NEAR(metric(table, "cmd"), 0.749, 1e-12);
-  EXPECT_NEAR(metric(table, "cmd_log"),
-              (std::log(500.0) + 0.5 * std::log(2.0)) / std::log(1000.0), 1e-12);
+  EXPECT_NEAR(metric(table, "cmd_log"), (std::log(500.0) + 0.5 * std::log(2.0)) / std::log(1000.0),
+              1e-12);
 }
 
 // Twice the metric is as far away as nothing of it.

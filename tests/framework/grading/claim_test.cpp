@@ -106,8 +106,8 @@ ItemValues items_of(const Dataset& dataset, const char* variable, const char* cl
 
 TEST(FeatureClaims, HaveANumberOfEachDirection) {
   Dataset dataset;
-  dataset.add("decoder", {"feature", "d_model"}, at::tensor({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}).view({2, 3}),
-              "1", "directions");
+  dataset.add("decoder", {"feature", "d_model"},
+              at::tensor({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}).view({2, 3}), "1", "directions");
   EXPECT_THAT(items_of(dataset, "decoder", "feature.direction"),
               UnorderedElementsAre(Pair("0,0", 1), Pair("0,1", 2), Pair("0,2", 3), Pair("1,0", 4),
                                    Pair("1,1", 5), Pair("1,2", 6)));
@@ -123,7 +123,8 @@ TEST(FeatureClaims, OfDirectionsOfAnotherWidthAreRefused) {
 // The second token has one active feature: the other place is filled with -1.
 TEST(FeatureClaims, TakeTheMostActiveFeaturesByTheirNumbers) {
   Dataset dataset;
-  dataset.add("feature_id", {"token", "rank"}, at::tensor({5, 2, 7, -1}).view({2, 2}), "1", "which");
+  dataset.add("feature_id", {"token", "rank"}, at::tensor({5, 2, 7, -1}).view({2, 2}), "1",
+              "which");
   dataset.add("active", {"token", "rank"}, at::tensor({0.5, 0.25, 2.0, 0.0}).view({2, 2}), "1",
               "how much");
   EXPECT_THAT(items_of(dataset, "active", "feature.activation"),

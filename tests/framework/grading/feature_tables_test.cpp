@@ -77,11 +77,11 @@ TEST_F(TwoFeatures, ThatAPromptIsNotAskedAboutAreNotAnswered) {
 }
 
 // Over the tokens 0 1 2 3 the first feature is active as 1 0 1 0, the second as 0 1 1 0. Found: the
-// second at twice the scale, and 1 0 0 0, whose correlation with the first is 1 / sqrt(3): means 1/2
-// and 1/4, products of deviations 1/2, variances 1 and 3/4.
+// second at twice the scale, and 1 0 0 0, whose correlation with the first is 1 / sqrt(3): means
+// 1/2 and 1/4, products of deviations 1/2, variances 1 and 3/4.
 TEST_F(TwoFeatures, AreMatchedByTheirActivationsOverAllPrompts) {
-  const ItemTable table = matched("feature.activation",
-                                  {{{"0,1", 2.0}, {"7,0", 1.0}}, {{"0,0", 2.0}}});
+  const ItemTable table =
+      matched("feature.activation", {{{"0,1", 2.0}, {"7,0", 1.0}}, {{"0,0", 2.0}}});
   EXPECT_THAT(table.claimed[0], Each(DoubleNear(1 / std::sqrt(3.0), 1e-12)));
   EXPECT_THAT(table.claimed[1], Each(DoubleNear(1, 1e-12)));
   EXPECT_EQ(table.candidates, 8u);
@@ -107,7 +107,8 @@ TEST_F(TwoFeatures, HaveABandOfRandomDirections) {
   // b, match with max(|cos a| + |sin b|, |cos b| + |sin a|) / 2: at least 1/2, and below 1.
   EXPECT_GE(mcc.random_low, 0.5);
   EXPECT_LT(mcc.random, 1);
-  EXPECT_GT(mcc.random, 2 / 3.14159);  // the mean of |cos a| is 2 / pi, and the match takes the best
+  EXPECT_GT(mcc.random,
+            2 / 3.14159);  // the mean of |cos a| is 2 / pi, and the match takes the best
   EXPECT_NEAR(mcc.value, 1, 1e-12);
 }
 
@@ -141,8 +142,12 @@ class Written : public ::testing::Test {
 
 TEST_F(Written, IsPresentFromItsLayerOn) {
   // AUROC, where it is, where it is not, selectivity, coverage
-  EXPECT_THAT(scores({{{"0", 0.1}, {"1", 0.9}, {"2", 1.0}, {"selectivity 0", 0.4},
-                       {"selectivity 1", 0.8}, {"selectivity 2", 0.6}}}),
+  EXPECT_THAT(scores({{{"0", 0.1},
+                       {"1", 0.9},
+                       {"2", 1.0},
+                       {"selectivity 0", 0.4},
+                       {"selectivity 1", 0.8},
+                       {"selectivity 2", 0.6}}}),
               ElementsAre(1, DoubleNear(0.95, 1e-12), 0.1, DoubleNear(0.7, 1e-12), 1));
 }
 

@@ -59,8 +59,8 @@ TEST(Matching, CountsNanAsZero) {
   EXPECT_THAT(matched_values({{nan}}), ElementsAre(0));
 }
 
-// Directions at 0 and 90 degrees; found ones at 60 degrees, at 180 and one of length 0: 180 is 0 with
-// another sign, and 60 is 30 from 90.
+// Directions at 0 and 90 degrees; found ones at 60 degrees, at 180 and one of length 0: 180 is 0
+// with another sign, and 60 is 30 from 90.
 TEST(MatchedCosines, DoNotDependOnSignLengthAndOrder) {
   const double s = std::sqrt(3.0) / 2;
   EXPECT_THAT(matched_cosines({{1, 0}, {0, 1}}, {{1, 2 * s}, {-5, 0}, {0, 0}}),

@@ -57,9 +57,10 @@ TEST_P(Siit, AnswersEveryPromptAsTheProgramDoes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Stored, Siit, ::testing::ValuesIn(stored_models()), [](const auto& folder) {
-  return "seed_" + folder.param.filename().string().substr(5);
-});
+INSTANTIATE_TEST_SUITE_P(Stored, Siit, ::testing::ValuesIn(stored_models()),
+                         [](const auto& folder) {
+                           return "seed_" + folder.param.filename().string().substr(5);
+                         });
 
 }  // namespace
 }  // namespace lensbench::grading

@@ -36,15 +36,17 @@ std::vector<ParameterInfo> files(std::initializer_list<const char*> names) {
 
 TEST(TrainingFile, HasALineForEachPrompt) {
   const TempDir folder;
-  EXPECT_EQ(testing::slurp(training_file(folder.path(), labelled()).string()),
-            "{\"ids\":[1,2],\"label\":7,\"position\":1}\n{\"ids\":[3,4],\"label\":8,\"position\":0}\n");
+  EXPECT_EQ(
+      testing::slurp(training_file(folder.path(), labelled()).string()),
+      "{\"ids\":[1,2],\"label\":7,\"position\":1}\n{\"ids\":[3,4],\"label\":8,\"position\":0}\n");
   EXPECT_EQ(testing::slurp(training_file(folder.path(), without_labels()).string()),
             "{\"ids\":[1,2]}\n");
 }
 
 TEST(TrainingFile, OfOtherPromptsIsAnotherOne) {
   const TempDir folder;
-  EXPECT_NE(training_file(folder.path(), labelled()), training_file(folder.path(), without_labels()));
+  EXPECT_NE(training_file(folder.path(), labelled()),
+            training_file(folder.path(), without_labels()));
   EXPECT_EQ(training_file(folder.path(), labelled()), training_file(folder.path(), labelled()));
 }
 
