@@ -49,5 +49,20 @@ TEST(Grades, OfTheShippedToolsReachTheirFloors) {
         << row << " is not in docs/grades.md; run scripts/grades";
 }
 
+// A model with edges in its truth, as a stranger's may have: scores by exchanging each edge alone
+// are the truth, and their circuits keep the metric long before all edges are in.
+TEST(Grades, OfAStoredModelIncludeItsEdgesAndTheirCircuits) {
+  std::vector<std::string> command = {
+      "grade", "edge_attribution", "--quick",  "--json",
+      "--set", "method=exact",     "--models", testing::source_folder() + "/models/siit-3"};
+  for (const char* floor : {"edge.noise:auroc=0.98", "edge.noise:r=0.99", "edge.noise:error=0.02",
+                            "edge.noise:cpr=0.7", "edge.noise:cmd=0.3"}) {
+    command.emplace_back("--floor");
+    command.emplace_back(floor);
+  }
+  const auto graded = lensbench(command);
+  EXPECT_EQ(graded.exit_code, 0) << graded.err;
+}
+
 }  // namespace
 }  // namespace lensbench
