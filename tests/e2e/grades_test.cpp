@@ -56,7 +56,7 @@ TEST(Grades, OfAStoredModelIncludeItsEdgesAndTheirCircuits) {
       "grade", "edge_attribution", "--quick",  "--json",
       "--set", "method=exact",     "--models", testing::source_folder() + "/models/siit-3"};
   for (const char* floor : {"edge.noise:auroc=0.98", "edge.noise:r=0.99", "edge.noise:error=0.02",
-                            "edge.noise:cpr=0.7", "edge.noise:cmd=0.3"}) {
+                            "edge.noise:cpr=0.91", "edge.noise:cmd=0.09"}) {
     command.emplace_back("--floor");
     command.emplace_back(floor);
   }

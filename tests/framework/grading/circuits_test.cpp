@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <set>
 #include <string>
@@ -15,6 +16,8 @@
 #include "grading/exact/measure_edges.hpp"
 #include "grading/run/edge_circuits.hpp"
 #include "grading/run/truth_tables.hpp"
+#include "grading/truth/truth_file.hpp"
+#include "support/folders.hpp"
 #include "support/tensors.hpp"
 
 namespace lensbench::grading {
@@ -163,6 +166,24 @@ TEST_F(RankedEdges, WithATurnedSignLoseTheOrderByValueAlone) {
   EXPECT_DOUBLE_EQ(scored("cmd", [](double effect) { return -effect; }), right);
   const double by_value = scored("cpr_by_value", [](double effect) { return effect; });
   EXPECT_LT(scored("cpr_by_value", [](double effect) { return -effect; }), by_value - 0.2);
+}
+
+// Effects, circuits and areas of models/siit-3 were computed in PyTorch without code of lensbench,
+// by the forward of models/train_siit.py with an input of its own for each reader.
+TEST(StoredCircuits, AreThoseOfAnotherProgram) {
+  const std::filesystem::path folder = testing::source_folder() + "/models/siit-3";
+  Truth truth = read_truth(folder);
+  const ExactModel model = read_exact_model(Checkpoint(folder));
+  Task& task = truth.tasks[0];
+  const ExactTask exact = run_task(model, task.prompts, task.name);
+  task.edges->total = measure_edges(exact);
+  ItemTable table = truth_table(truth, task, find_claim("edge.noise"), false).value();
+  table.claimed = table.truth;
+  set_circuits(table, exact);
+  EXPECT_NEAR(metric(table, "cpr"), 0.918890, 1e-5);
+  EXPECT_NEAR(metric(table, "cpr_by_value"), 0.925680, 1e-5);
+  EXPECT_NEAR(metric(table, "cmd"), 0.080110, 1e-5);
+  EXPECT_NEAR(metric(table, "cmd_log"), 0.623553, 1e-5);
 }
 
 }  // namespace
