@@ -42,6 +42,9 @@ class ProbeTool final : public Probe {
        "Also measure how well every neuron alone tells two labels apart."},
   };
   static constexpr const auto& kResults = kResultTable;
+  static constexpr const char* kGradedSettings[] = {
+      "hooks=blocks.0.hook_resid_pre,blocks.*.hook_resid_post,position=marker,kind=ridge,folds=4,"
+      "lambdas=1,controls=random_type"};
 
   bool reads_prompts() const override { return false; }
   void check_parameters(const Parameters& parameters) const override;

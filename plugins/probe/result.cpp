@@ -92,6 +92,7 @@ void add_measures(Dataset& dataset, const ProbePlan& plan, const Measured& found
   }
   dataset.add("selectivity_interval", {"bound", "point"}, bounds.bounds[kMetrics].clone(), "1",
               "95 % interval over groups of all held-out examples together (NaN: not defined)");
+  dataset.set_attribute("accuracy", "claim", "presence");
   if (!plan.options.controls.empty())
     dataset.add("control_accuracy", {"control", "point", "fold"}, control_accuracy(plan, found),
                 "1",

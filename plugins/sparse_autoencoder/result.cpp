@@ -44,6 +44,7 @@ void add_tokens(Dataset& dataset, const Tokens& tokens, const SiteRows& rows,
               "most active features; -1: fewer are active");
   dataset.add("feature_activation", {"token", "rank"}, rebuilt.activations, "1",
               "their activations");
+  dataset.set_attribute("feature_activation", "claim", "feature.activation");
   dataset.add("l0", {"token"}, rebuilt.l0.to(at::kInt), "1", "features that are active");
   dataset.add("l1", {"token"}, rebuilt.l1, "1", "sum of all activations");
   const at::Tensor x = rows.output.to(at::kDouble), found = rebuilt.output.to(at::kDouble);
@@ -185,6 +186,7 @@ void add_training(Dataset& dataset, const Trained& trained, double held_out_fvu)
   dataset.add("encoder_bias", {"feature"}, dictionary.encoder_bias, "1", "added to what it reads");
   dataset.add("decoder", {"feature", "d_model"}, dictionary.decoder, "1",
               "direction that each feature writes, of length 1");
+  dataset.set_attribute("decoder", "claim", "feature.direction");
   dataset.add("decoder_bias", {"d_model"}, dictionary.decoder_bias, "1",
               "added to every reconstruction, and subtracted from the rows first");
   dataset.add_coordinate("step", at::arange(trained.mse.size(0), at::kInt),

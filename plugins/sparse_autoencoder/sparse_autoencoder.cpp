@@ -7,6 +7,8 @@
 #include <cmath>
 #include <filesystem>
 #include <lensbench/error.hpp>
+#include <limits>
+#include <sstream>
 #include <utility>
 
 #include "options.hpp"
@@ -63,6 +65,22 @@ void check_text(const Model& model, const SparseAutoencoderTraining& training,
                        (part == CorpusPart::train ? "train on" : "measure the dictionary on") +
                        "; give a text of more documents, or another share");
   }
+}
+
+/// All that a training depends on but for the model; the content of a file may change.
+std::string training_key(const Context& context, const Site& site,
+                         const SparseAutoencoderTraining& training,
+                         const SparseAutoencoderOptions& options) {
+  std::ostringstream key;
+  key.precision(std::numeric_limits<double>::max_digits10);
+  for (const std::int64_t count :
+       {training.latents, training.k, training.steps, training.tokens_per_step, options.window,
+        std::int64_t(options.exclude_special), std::int64_t(site.centred)})
+    key << count << ' ';
+  key << training.learning_rate << ' ' << training.auxiliary << ' ' << training.held_out << ' '
+      << context.seed() << ' ' << site.input << ' ' << site.output << ' ' << training.text;
+  if (std::filesystem::exists(training.text)) key << ' ' << context.file_digest(training.text);
+  return key.str();
 }
 
 void add_receipts(Dataset& dataset, const Reading& reading, double change) {
@@ -216,6 +234,17 @@ Dataset SparseAutoencoderTool::read(const Tokens& tokens, const std::string& sae
   return dataset;
 }
 
+const Trained& SparseAutoencoderTool::trained(const Site& site,
+                                              const SparseAutoencoderTraining& training,
+                                              const SparseAutoencoderOptions& options) {
+  const std::string key = training_key(context(), site, training, options);
+  if (trained_ && trained_on_ == key) return *trained_;
+  trained_.reset();
+  trained_ = train_dictionary(context(), site, training, options);
+  trained_on_ = key;
+  return *trained_;
+}
+
 Dataset SparseAutoencoderTool::train(const Tokens& tokens,
                                      const SparseAutoencoderTraining& training,
                                      const Target& target,
@@ -231,7 +260,7 @@ Dataset SparseAutoencoderTool::train(const Tokens& tokens,
   check_text(model(), training, options, context().seed());
   read_site(model(), site, tokens,
             /*whole=*/true);  // a wrong prompt is noticed before the training
-  const Trained trained = train_dictionary(context(), site, training, options);
+  const Trained& trained = this->trained(site, training, options);
   Dataset dataset = measure(context(), trained.dictionary, site, tokens, target, options,
                             held_out_of(model(), training, options, context().seed()));
   add_training(dataset, trained, dataset["fvu"].tensor.item<double>());

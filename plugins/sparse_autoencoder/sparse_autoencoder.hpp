@@ -7,6 +7,7 @@
 
 #include "load.hpp"
 #include "schema.hpp"
+#include "training.hpp"
 
 namespace lensbench::dictionaries {
 
@@ -70,6 +71,9 @@ class SparseAutoencoderTool final : public SparseAutoencoder {
       metric_parameters::kPosition,
   };
   static constexpr const auto& kResults = kResultTable;
+  static constexpr const char* kGradedSettings[] = {
+      "mode=train,hook=blocks.0.hook_resid_pre,latents=32,k=2,steps=800,tokens_per_step=64,"
+      "learning_rate=0.003,top_tokens=0"};
 
   void check_parameters(const Parameters& parameters) const override;
   CostEstimate estimate(const Request& request) const override;
@@ -83,8 +87,14 @@ class SparseAutoencoderTool final : public SparseAutoencoder {
   /// The dictionary of a source; kept for the next case.
   const StoredDictionary& dictionary(const std::string& sae);
 
+  /// The dictionary of a training; kept for the next case.
+  const Trained& trained(const Site& site, const SparseAutoencoderTraining& training,
+                         const SparseAutoencoderOptions& options);
+
   std::string source_;
   std::optional<StoredDictionary> stored_;
+  std::string trained_on_;  ///< text and settings of `trained_`
+  std::optional<Trained> trained_;
 };
 
 }  // namespace lensbench::dictionaries

@@ -22,7 +22,16 @@ from transformers import AutoTokenizer
 
 torch.set_num_threads(1)
 DATA = Path(__file__).parents[1] / "data" / "grading"
-PLANTED = [("induction", 3, "aligned"), ("fact", 3, "rotated"), ("name_mover", 3, "rotated")]
+PLANTED = [
+    ("induction", 3, "aligned"),
+    ("fact", 3, "rotated"),
+    ("name_mover", 3, "rotated"),
+    ("bigram", 3, "rotated"),
+    ("superposition", 3, "rotated"),
+    ("induction_llama", 3, "rotated"),
+    ("fact_llama", 3, "rotated"),
+    ("mirror_bert", 3, "rotated"),
+]
 PROMPTS = 3
 TOLERANCE = 1e-4
 
@@ -56,7 +65,8 @@ def place(component):
         block, head = component[1:].split("H")
         return f"blocks.{block}.attn.hook_z", int(head)
     block, kind = component.split("_", 1)
-    return f"blocks.{block}.hook_{kind}", None
+    # hook_attn_out of a BERT comes after the norm of the sum, not from the heads alone.
+    return f"blocks.{block}.attn.o.hook_out" if kind == "attn_out" else f"blocks.{block}.hook_{kind}", None
 
 
 def exchanged(component, cache):
@@ -130,12 +140,17 @@ def effects_of_task(planted, task):
     return {name: table.tolist() for name, table in tables.items()}
 
 
+def known(task, effects):
+    """Effects that the truth has: direct ones are not defined where norms come after the additions."""
+    return {name: table for name, table in effects.items() if name in task["effects"]["values"]}
+
+
 def largest_difference(task, effects):
     """Of all effects that the truth has, in shares of the gap."""
     clean, corrupted = (task["metric"][side] for side in ("clean", "corrupted"))
     gap = abs(sum(a - b for a, b in zip(clean, corrupted)) / len(clean))
     worst = 0, ""
-    for name, table in effects.items():
+    for name, table in known(task, effects).items():
         for component, ours, theirs in zip(task["effects"]["components"], task["effects"]["values"][name], table):
             for a, b in zip(ours, theirs):
                 worst = max(worst, (abs(a - b) / gap, f"{name} of {component}"))
@@ -171,7 +186,8 @@ def write(lensbench, tokenizer):
             for task in planted.truth["tasks"]:
                 effects = effects_of_task(planted, task)
                 print(kind, task["name"], *largest_difference(task, effects))
-                rounded = {name: [[round(v, 6) + 0.0 for v in row] for row in table] for name, table in effects.items()}
+                rounded = {name: [[round(v, 6) + 0.0 for v in row] for row in table]
+                           for name, table in known(task, effects).items()}
                 tasks.append({
                     "name": task["name"],
                     "ids": [prompt["ids"] for prompt in task["prompts"]],

@@ -134,6 +134,10 @@ Dataset claims_dataset(const std::vector<PlacedClaim>& claims) {
   table.numbers("gauge",
                 column(claims, [](const PlacedClaim& one) { return one.claim->gauge_change; }),
                 "largest change of the claim in another basis (NaN: not asked)");
+  table.counts(
+      "candidates",
+      column(claims, [](const PlacedClaim& one) { return std::int64_t(one.claim->candidates); }),
+      "features that were matched with the planted ones; 0: the claim is not about features");
   return std::move(table.dataset);
 }
 
@@ -280,6 +284,9 @@ TaskRecord record_of(const std::function<std::optional<Dataset>(const std::strin
     claim.contradiction = (*claims)["contradiction"].strings.at(static_cast<std::size_t>(row));
     claim.null_largest = (*claims)["null"].tensor[row].item<double>();
     claim.gauge_change = (*claims)["gauge"].tensor[row].item<double>();
+    // Archives of version 1 without claims about features do not have the number.
+    if (claims->contains("candidates"))
+      claim.candidates = static_cast<std::size_t>(count_at(*claims, "candidates", row));
     const auto n = static_cast<std::size_t>(count_at(*claims, "items", row));
     const auto& texts = dataset["item"].strings;
     claim.items.assign(texts.begin() + first, texts.begin() + first + std::int64_t(n));

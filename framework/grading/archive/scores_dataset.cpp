@@ -58,7 +58,9 @@ constexpr Group kGroups[] = {{TableKind::effects, "components"},
                              {TableKind::rank, "rank at each layer"},
                              {TableKind::layer, "layer of the answer"},
                              {TableKind::distribution, "distribution of each token"},
-                             {TableKind::attention, "attention"}};
+                             {TableKind::attention, "attention"},
+                             {TableKind::presence, "presence"},
+                             {TableKind::features, "features"}};
 
 std::string group_of(const Entry& entry) {
   for (const Group& group : kGroups)

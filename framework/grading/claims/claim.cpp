@@ -55,13 +55,13 @@ const std::vector<ClaimInfo>& known_claims() {
        "negative logarithm of the probability of each token", ""},
       {"attention.source", attention, "attention", "1", "more attention",
        "attention pattern of a head", ""},
-      {"presence", later, "variables", "1", "more certain",
-       "whether the stream has a variable at a layer", ""},
+      {"presence", presence, "variables", "1", "more certain",
+       "how well a variable is read from the stream of a layer", ""},
       {"variable.location", later, "variables", "any", "more certain",
        "where an exchange moves a variable", ""},
-      {"feature.direction", later, "features.direction", "any", "",
+      {"feature.direction", direction, "features.direction", "any", "",
        "directions of the stream that stand for features", ""},
-      {"feature.activation", later, "features.token_activation", "any", "more active",
+      {"feature.activation", activation, "features.token_activation", "any", "more active",
        "activations of features", ""}};
   return all;
 }

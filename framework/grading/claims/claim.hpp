@@ -17,6 +17,9 @@ enum class ClaimFamily {
   edges,         ///< edges, whose truth is a mean over prompts
   distribution,  ///< tokens, a number of the distribution that each came from
   attention,     ///< heads, attention on one key
+  direction,     ///< directions of a dictionary, each matched with a planted one
+  activation,    ///< their activations, each matched with that of a planted one
+  presence,      ///< layers, how well a variable is read there
   later,         ///< known, but this version does not grade it
 };
 

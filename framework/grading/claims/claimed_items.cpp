@@ -110,6 +110,12 @@ class ItemReader {
         return tokens();
       case ClaimFamily::attention:
         return attention();
+      case ClaimFamily::direction:
+        return directions();
+      case ClaimFamily::activation:
+        return activations();
+      case ClaimFamily::presence:
+        return presence();
       case ClaimFamily::later:
         break;
     }
@@ -239,6 +245,65 @@ class ItemReader {
     return items_;
   }
 
+  ClaimedItems directions() {
+    if (!has_dims({"feature", "d_model"}) || selected_.values.size(1) != spec_.d_model)
+      refuse_axes("[feature, d_model] with as many numbers as the stream has");
+    return of_features(selected_.values);
+  }
+
+  /// [feature, token], or the most active features of each token with their numbers.
+  ClaimedItems activations() {
+    if (has_dims({"feature", "token"})) return of_features(selected_.values);
+    if (!has_dims({"token", "rank"}) || !dataset_.contains("feature_id") ||
+        dataset_["feature_id"].dims != selected_.dims)
+      refuse_axes("[feature, token], or [token, rank] with the variable feature_id");
+    const at::Tensor ids = dataset_["feature_id"].tensor.to(at::kLong);
+    for (std::int64_t token = 0; token < ids.size(0); ++token)
+      for (std::int64_t rank = 0; rank < ids.size(1); ++rank)
+        if (const auto id = ids[token][rank].item<std::int64_t>(); id >= 0)
+          put(feature_item(id, token), selected_.values[token][rank]);
+    return items_;
+  }
+
+  ClaimedItems of_features(const at::Tensor& values) {
+    for (std::int64_t feature = 0; feature < values.size(0); ++feature)
+      for (std::int64_t place = 0; place < values.size(1); ++place)
+        put(feature_item(feature, place), values[feature][place]);
+    return items_;
+  }
+
+  /// Layers by number, with the selectivity where the result has one.
+  ClaimedItems presence() {
+    if (!selected_.dims.empty() && selected_.dims.back() == "fold") {
+      selected_.values = selected_.values.nanmean(at::IntArrayRef{-1});
+      selected_.dims.pop_back();
+    }
+    const std::vector<std::int64_t> layers = layers_of_points();
+    const bool selective =
+        dataset_.contains("selectivity") && dataset_["selectivity"].dims == selected_.dims;
+    const at::Tensor selectivity = selective ? dataset_["selectivity"].tensor : at::Tensor();
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const auto row = static_cast<std::int64_t>(i);
+      if (layers[i] < 0) continue;  // not a stream
+      put(std::to_string(layers[i]), selected_.values[row]);
+      if (selective) put(selectivity_item(layers[i]), selectivity[row]);
+    }
+    return items_;
+  }
+
+  /// Layers along the one axis that is left.
+  std::vector<std::int64_t> layers_of_points() const {
+    const bool named = dataset_.contains("layer") && !dataset_["layer"].is_text() &&
+                       dataset_["layer"].dims == selected_.dims;
+    if (selected_.dims.size() != 1 ||
+        (selected_.dims[0] != "layer" && !(has_dims({"point"}) && named)))
+      refuse_axes("[layer], or [point] with the coordinate layer, each perhaps with fold");
+    std::vector<std::int64_t> layers;
+    for (std::int64_t i = 0; i < selected_.values.size(0); ++i)
+      layers.push_back(named ? dataset_["layer"].tensor[i].item<std::int64_t>() : i);
+    return layers;
+  }
+
   const Dataset& dataset_;
   const Variable& variable_;
   const Claim& claim_;
@@ -258,6 +323,14 @@ std::string edge_item(const Edge& edge) {
 
 std::string stream_item(std::int64_t layer, std::int64_t position) {
   return std::to_string(layer) + "," + std::to_string(position);
+}
+
+std::string feature_item(std::int64_t feature, std::int64_t place) {
+  return std::to_string(feature) + "," + std::to_string(place);
+}
+
+std::string selectivity_item(std::int64_t layer) {
+  return "selectivity " + std::to_string(layer);
 }
 
 ClaimedItems claimed_items(const Dataset& dataset, const Variable& variable, const Claim& claim,

@@ -12,7 +12,7 @@
 namespace lensbench::grading {
 
 /// Values by item: a component's name, a layer's number, a token's position, `SOURCE>TARGET.SLOT`
-/// of an edge, `LAYER,POSITION` of the stream.
+/// of an edge, `LAYER,POSITION` of the stream, `FEATURE,PLACE` of a dictionary.
 using ItemValues = std::map<std::string, double>;
 
 /// Name of the one item of claims that are about a prompt as a whole.
@@ -21,6 +21,11 @@ inline constexpr const char* kWholePrompt = "prompt";
 std::string edge_item(const Edge& edge);
 /// Name of an item of the stream.
 std::string stream_item(std::int64_t layer, std::int64_t position);
+
+/// Name of a number of a feature: one of its direction, or its activation at a token.
+std::string feature_item(std::int64_t feature, std::int64_t place);
+/// Name of the selectivity at a layer, beside the layer itself.
+std::string selectivity_item(std::int64_t layer);
 
 /// Items that one claim of a variable is about, on one prompt.
 struct ClaimedItems {

@@ -76,11 +76,19 @@ at::Tensor rotate(const RopeSpec& rope, const at::Tensor& x) {
   return at::cat({a * cosine - b * sine, b * cosine + a * sine, rest}, -1);
 }
 
+/// What a reader sees in addition to the stream; undefined: nothing.
+using Differences = std::function<at::Tensor(const Reader&)>;
+
+Differences difference_of_one(const Reader& reader, const at::Tensor& difference) {
+  if (!difference.defined()) return {};
+  return [=](const Reader& other) { return other == reader ? difference : at::Tensor(); };
+}
+
 /// One forward over streams [row, pos, d_model].
 class ExactForward {
  public:
-  explicit ExactForward(const ExactModel& model, Reader reader = {}, at::Tensor difference = {})
-      : model_(model), spec_(model.spec), reader_(reader), difference_(std::move(difference)) {}
+  explicit ExactForward(const ExactModel& model, Differences differences = {})
+      : model_(model), spec_(model.spec), differences_(std::move(differences)) {}
 
   /// The stream after attention.
   at::Tensor attend(std::int64_t layer, const at::Tensor& x, ExactRun* run) const {
@@ -105,8 +113,9 @@ class ExactForward {
   /// The stream after the MLP, of the stream after attention.
   at::Tensor think(std::int64_t layer, const at::Tensor& x, ExactRun* run) const {
     const ExactBlock& weights = block(layer);
-    const at::Tensor read = reads(layer, Slot::in) ? x + difference_ : x;
-    const at::Tensor normal = norm(spec_.norm, read, weights.gain2, weights.bias2);
+    const at::Tensor difference = difference_of({Slot::in, layer, -1});
+    const at::Tensor normal =
+        norm(spec_.norm, difference.defined() ? x + difference : x, weights.gain2, weights.bias2);
     const at::Tensor up = add_bias(at::matmul(normal, weights.in), weights.in_bias);
     const at::Tensor active =
         weights.gate.defined()
@@ -122,9 +131,8 @@ class ExactForward {
 
   at::Tensor logits(const at::Tensor& x, const at::Tensor& positions) const {
     const at::Tensor last = rows_at(x, positions);
-    return read_out(model_, reads(spec_.n_layers, Slot::logits)
-                                ? last + rows_at(difference_, positions)
-                                : last);
+    const at::Tensor difference = difference_of({Slot::logits, spec_.n_layers, -1});
+    return read_out(model_, difference.defined() ? last + rows_at(difference, positions) : last);
   }
 
  private:
@@ -132,12 +140,12 @@ class ExactForward {
     return model_.blocks[static_cast<std::size_t>(layer)];
   }
 
-  bool reads(std::int64_t layer, Slot slot) const {
-    return reader_.slot == slot && reader_.layer == layer;
+  at::Tensor difference_of(const Reader& reader) const {
+    return differences_ ? differences_(reader) : at::Tensor();
   }
 
-  /// Queries, keys or values [row, pos, head, d_head]. Of the heads, only that of the reader reads
-  /// the stream with the difference.
+  /// Queries, keys or values [row, pos, head, d_head]. Each head reads the stream with its own
+  /// difference.
   at::Tensor project(std::int64_t layer, Slot slot, const at::Tensor& x, const at::Tensor& normal,
                      const at::Tensor& weight, const at::Tensor& bias) const {
     const auto of = [&](const at::Tensor& normalised) {
@@ -145,10 +153,13 @@ class ExactForward {
           .view({x.size(0), x.size(1), spec_.attention.n_heads, spec_.attention.d_head});
     };
     at::Tensor values = of(normal);
-    if (!reads(layer, slot)) return values;
-    const at::Tensor other =
-        of(norm(spec_.norm, x + difference_, block(layer).gain1, block(layer).bias1));
-    values.select(2, reader_.head).copy_(other.select(2, reader_.head));
+    for (std::int64_t head = 0; differences_ && head < spec_.attention.n_heads; ++head) {
+      const at::Tensor difference = difference_of({slot, layer, head});
+      if (!difference.defined()) continue;
+      const at::Tensor other =
+          of(norm(spec_.norm, x + difference, block(layer).gain1, block(layer).bias1));
+      values.select(2, head).copy_(other.select(2, head));
+    }
     return values;
   }
 
@@ -172,9 +183,22 @@ class ExactForward {
 
   const ExactModel& model_;
   const TransformerSpec& spec_;
-  Reader reader_;
-  at::Tensor difference_;
+  Differences differences_;
 };
+
+void fill_run(const ExactModel& model, const ExactForward& forward, const at::Tensor& ids,
+              const at::Tensor& positions, ExactRun& run) {
+  at::Tensor x = at::embedding(model.embedding, ids) * model.spec.embedding_scale;
+  if (model.positions.defined()) x = x + model.positions.narrow(0, 0, ids.size(1));
+  for (std::int64_t layer = 0; layer < model.spec.n_layers; ++layer) {
+    run.streams.push_back(x);
+    x = forward.attend(layer, x, &run);
+    run.middles.push_back(x);
+    x = forward.think(layer, x, &run);
+  }
+  run.streams.push_back(x);
+  run.logits = forward.logits(x, positions);
+}
 
 at::Tensor batch_from(const ExactModel& model, const ExactForward& forward, const Start& start,
                       at::Tensor x, const at::Tensor& positions) {
@@ -188,18 +212,16 @@ at::Tensor batch_from(const ExactModel& model, const ExactForward& forward, cons
 }  // namespace
 
 ExactRun run_exact(const ExactModel& model, const at::Tensor& ids, const at::Tensor& positions) {
-  const ExactForward forward(model);
   ExactRun run;
-  at::Tensor x = at::embedding(model.embedding, ids) * model.spec.embedding_scale;
-  if (model.positions.defined()) x = x + model.positions.narrow(0, 0, ids.size(1));
-  for (std::int64_t layer = 0; layer < model.spec.n_layers; ++layer) {
-    run.streams.push_back(x);
-    x = forward.attend(layer, x, &run);
-    run.middles.push_back(x);
-    x = forward.think(layer, x, &run);
-  }
-  run.streams.push_back(x);
-  run.logits = forward.logits(x, positions);
+  fill_run(model, ExactForward(model), ids, positions, run);
+  return run;
+}
+
+ExactRun run_with(const ExactModel& model, const at::Tensor& ids, const at::Tensor& positions,
+                  const std::function<at::Tensor(const Reader&, const ExactRun&)>& difference) {
+  ExactRun run;
+  const ExactForward forward(model, [&](const Reader& reader) { return difference(reader, run); });
+  fill_run(model, forward, ids, positions, run);
   return run;
 }
 
@@ -212,7 +234,8 @@ at::Tensor logits_from(const ExactModel& model, const Start& start, const at::Te
   for (std::int64_t begin = 0; begin < streams.size(0); begin += step) {
     const std::int64_t rows = std::min(step, streams.size(0) - begin);
     const ExactForward forward(
-        model, reader, difference.defined() ? difference.narrow(0, begin, rows) : at::Tensor());
+        model, difference_of_one(reader, difference.defined() ? difference.narrow(0, begin, rows)
+                                                              : at::Tensor()));
     logits.push_back(batch_from(model, forward, start, streams.narrow(0, begin, rows),
                                 positions.narrow(0, begin, rows)));
   }

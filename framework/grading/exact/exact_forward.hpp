@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "grading/exact/exact_model.hpp"
@@ -18,6 +19,7 @@ struct Reader {
   Slot slot = Slot::none;
   std::int64_t layer = 0;  ///< block of the reader
   std::int64_t head = -1;  ///< head for q, k and v
+  bool operator==(const Reader&) const = default;
 };
 
 /// Activations of one forward.
@@ -35,6 +37,11 @@ struct ExactRun {
 /// \param ids        [prompt, pos] int64
 /// \param positions  [prompt] int64, where logits are read
 ExactRun run_exact(const ExactModel& model, const at::Tensor& ids, const at::Tensor& positions);
+
+/// The same where readers see the stream with a difference [prompt, pos, d_model] of their own
+/// added; an undefined one is none. What has been written so far in this run is given, too.
+ExactRun run_with(const ExactModel& model, const at::Tensor& ids, const at::Tensor& positions,
+                  const std::function<at::Tensor(const Reader&, const ExactRun&)>& difference);
 
 /// Where a forward starts: at the input of a block, or between its attention and its MLP.
 /// Layer n_layers is the input of the final norm.

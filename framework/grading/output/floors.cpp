@@ -15,7 +15,8 @@ std::vector<std::string> all_metrics() {
   std::set<std::string> names = {"null", "gauge"};
   for (const TableKind kind :
        {TableKind::effects, TableKind::edges, TableKind::stream, TableKind::probability,
-        TableKind::rank, TableKind::layer, TableKind::distribution, TableKind::attention})
+        TableKind::rank, TableKind::layer, TableKind::distribution, TableKind::attention,
+        TableKind::presence, TableKind::features})
     for (const std::string& name : metric_names(kind, true)) names.insert(name);
   return {names.begin(), names.end()};
 }

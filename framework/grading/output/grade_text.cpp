@@ -87,7 +87,12 @@ std::vector<Field> effect_fields() {
 std::vector<Field> edge_fields() {
   std::vector<Field> fields = compared("AUROC", "auroc");
   fields.push_back(of_estimate("lift", "auroc", lift_text));
-  for (const auto& [header, metric] : {std::pair("AP", "ap"), {"r", "r"}, {"sign", "sign"}})
+  for (const auto& [header, metric] : {std::pair("AP", "ap"),
+                                       {"r", "r"},
+                                       {"sign", "sign"},
+                                       {"CPR", "cpr"},
+                                       {"CMD", "cmd"},
+                                       {"CMD log", "cmd_log"}})
     fields.push_back(value_of(header, metric));
   fields.push_back(value_of("E", "error", small_number));
   fields.push_back(value_of("cover", "coverage"));
@@ -129,6 +134,18 @@ std::vector<Field> fields_of(TableKind kind) {
               of_estimate("shuffled", "largest",
                           [](const Estimate& e) { return two_digits(e.shuffled); }),
               value_of("E", "error", small_number), value_of("cover", "coverage")};
+    case TableKind::features:
+      fields = compared("MCC", "mcc");
+      fields.push_back(value_of("found", "found"));
+      fields.push_back(value_of("cover", "coverage"));
+      return fields;
+    case TableKind::presence:
+      fields = compared("AUROC", "auroc");
+      fields.push_back(value_of("where it is", "present"));
+      fields.push_back(value_of("where it is not", "absent"));
+      fields.push_back(value_of("selectivity", "selectivity"));
+      fields.push_back(value_of("cover", "coverage"));
+      return fields;
     case TableKind::attention:
       break;
   }
@@ -155,6 +172,10 @@ const char* title_of(TableKind kind) {
       return "Readout: layer from which the answer stays first";
     case TableKind::distribution:
       return "Distributions: numbers of the distribution that each token came from";
+    case TableKind::features:
+      return "Features: mean over planted ones, each matched with one that was found";
+    case TableKind::presence:
+      return "Presence: accuracy at layers that have a variable against layers that do not";
     case TableKind::attention:
       break;
   }
@@ -319,7 +340,8 @@ std::vector<std::string> grade_text(const Grades& grades, const GradeRequest& re
                      std::max(style.columns, kLeastColumns));
   for (const TableKind kind :
        {TableKind::effects, TableKind::edges, TableKind::stream, TableKind::probability,
-        TableKind::rank, TableKind::layer, TableKind::distribution, TableKind::attention})
+        TableKind::rank, TableKind::layer, TableKind::distribution, TableKind::attention,
+        TableKind::presence, TableKind::features})
     add_table(lines, grades, kind, style);
   add_notes(lines, grades, style);
   add_worst(lines, grades);

@@ -145,6 +145,14 @@ Plan plan_boolean(const PlanRequest& request, Philox& random) {
     };
     plan.tasks.push_back(boolean_task(operation, draw_prompts(request.prompts, random, draw)));
   }
+  // Of AND and OR the clean prompts have one value of x alone.
+  add_training(
+      plan.tasks[2], "x_at_question", random,
+      [](Philox& draws) { return draw_boolean(draws, Operation::exclusive, true); },
+      [](const PromptPair& prompt) {
+        const std::int64_t x = prompt.ids[static_cast<std::size_t>(prompt.sources.at("x"))];
+        return TrainingPrompt{prompt.ids, x - kBitX, prompt.position};
+      });
   return plan;
 }
 

@@ -180,6 +180,12 @@ Plan FactModel::finish(std::string summary, const PlanRequest& request, Philox& 
     change(task, swap_relation);
     plan.tasks.push_back(std::move(task));
   }
+  add_training(
+      plan.tasks[0], "value_at_relation", random,
+      [&](Philox& draws) { return draw_fact(draws, facts, false); },
+      [](const PromptPair& prompt) {
+        return TrainingPrompt{prompt.ids, prompt.answer, prompt.position};
+      });
   return plan;
 }
 

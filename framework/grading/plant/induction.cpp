@@ -60,6 +60,18 @@ PlannedTask induction_task(bool swap_keys, std::vector<PromptPair> prompts) {
   return task;
 }
 
+/// Labels are the token before a position or after it. There the letters all differ.
+void train_on_neighbours(PlannedTask& task, const char* variable, std::int64_t offset,
+                         Philox& random) {
+  constexpr std::int64_t kRead = 6;
+  add_training(
+      task, variable, random, [](Philox& draws) { return draw_induction(draws, true); },
+      [=](const PromptPair& prompt) {
+        return TrainingPrompt{prompt.ids, prompt.ids[static_cast<std::size_t>(kRead + offset)],
+                              kRead};
+      });
+}
+
 /// By places, or by distance where positions are rotary.
 Head& look_at_previous(Head& head, const Space& places) {
   if (places.size > 0)
@@ -115,6 +127,8 @@ Plan plan_inductions(const WiringSizes& sizes, const PlanRequest& request, Philo
     plan.tasks.push_back(induction_task(
         swap_keys, draw_prompts(request.prompts, random,
                                 [=](Philox& draws) { return draw_induction(draws, swap_keys); })));
+  train_on_neighbours(plan.tasks[0], "previous_token", -1, random);
+  train_on_neighbours(plan.tasks[1], "following_token", 1, random);
   return plan;
 }
 

@@ -109,6 +109,12 @@ Plan plan_mirror_bert(const PlanRequest& request, Philox& random) {
     plan.tasks.push_back(
         mirror_task(masks_first_half, draw_prompts(request.prompts, random, draw)));
   }
+  add_training(
+      plan.tasks[0], "mirrored_letter", random,
+      [](Philox& draws) { return draw_mirror(draws, true); },
+      [](const PromptPair& prompt) {
+        return TrainingPrompt{prompt.ids, prompt.answer, prompt.position};
+      });
   return plan;
 }
 

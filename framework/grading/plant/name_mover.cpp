@@ -126,6 +126,12 @@ Plan plan_name_mover(const PlanRequest& request, Philox& random) {
     plan.tasks.push_back(names_task(
         new_name, draw_prompts(request.prompts, random,
                                [=](Philox& draws) { return draw_names(draws, new_name); })));
+  add_training(
+      plan.tasks[0], "repeated_name", random,
+      [](Philox& draws) { return draw_names(draws, false); },
+      [](const PromptPair& prompt) {
+        return TrainingPrompt{prompt.ids, prompt.foil, prompt.position};
+      });
   return plan;
 }
 

@@ -27,6 +27,7 @@ struct PlannedTask {
   std::vector<PlannedAttention> attention;
   std::set<std::string> layers_of_neurons;  ///< roles whose neurons are measured
   std::vector<TrainingPrompt> train;        ///< for tools that are trained
+  std::string variable;                     ///< that the labels of `train` say; empty: none
 };
 
 /// Everything that is decided about a planted model before it has a basis.
@@ -47,6 +48,13 @@ struct PlanRequest {
 /// Draws `count` prompts without repeating one. \throws UsageError if there are not as many
 std::vector<PromptPair> draw_prompts(std::int64_t count, Philox& random,
                                      const std::function<PromptPair(Philox&)>& draw);
+
+/// Draws further prompts that differ from those of a task, 512 or as many as there are.
+/// \param variable  what the labels say; empty: there are none
+/// \param labelled  a prompt with its label and the position at which the label is read
+void add_training(PlannedTask& task, std::string variable, Philox& random,
+                  const std::function<PromptPair(Philox&)>& draw,
+                  const std::function<TrainingPrompt(const PromptPair&)>& labelled);
 
 Plan plan_bigram(const PlanRequest& request, Philox& random);
 Plan plan_induction(const PlanRequest& request, Philox& random);

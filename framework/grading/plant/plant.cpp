@@ -97,6 +97,7 @@ Task place_task(const PlannedTask& planned, const Assembled& made) {
   task.summary = planned.summary;
   task.prompts = planned.prompts;
   task.train = planned.train;
+  task.variable = planned.variable;
   for (const Role& component : made.components)
     task.membership[component.name] = membership_of(component, planned);
   task.attention = attended(planned, made.components);
@@ -154,6 +155,18 @@ std::vector<PromptPair> draw_prompts(std::int64_t count, Philox& random,
   }
   throw UsageError("plant: there are not " + std::to_string(count) +
                    " different prompts; ask for fewer");
+}
+
+void add_training(PlannedTask& task, std::string variable, Philox& random,
+                  const std::function<PromptPair(Philox&)>& draw,
+                  const std::function<TrainingPrompt(const PromptPair&)>& labelled) {
+  constexpr std::size_t kPrompts = 512, kTries = 20 * kPrompts;
+  std::set<std::vector<std::int64_t>> taken;
+  for (const PromptPair& prompt : task.prompts) taken.insert({prompt.ids, prompt.corrupted_ids});
+  for (std::size_t tries = 0; tries < kTries && task.train.size() < kPrompts; ++tries)
+    if (const PromptPair prompt = draw(random); taken.insert(prompt.ids).second)
+      task.train.push_back(labelled(prompt));
+  task.variable = std::move(variable);
 }
 
 Truth plant(const PlantRequest& request, const fs::path& folder) {

@@ -3,7 +3,6 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/pow.h>
 
-#include <set>
 #include <utility>
 
 #include "grading/gauge/rotations.hpp"
@@ -18,7 +17,7 @@ namespace lensbench::grading {
 namespace {
 
 constexpr std::int64_t kFeatures = 24, kFeatureSpace = 17, kFeatureTokens = 128;
-constexpr std::int64_t kAlone = 2, kSuperposed = 12, kTrainingPrompts = 512;
+constexpr std::int64_t kAlone = 2, kSuperposed = 12;
 // Two neighbours move a reader by at most 2 * 0.2 * 1.1: half of the least activation is between
 // what a reader sees of a feature that is there and of one that is not.
 constexpr double kLeastActivation = 0.9, kLargestActivation = 1.1, kThreshold = 0.55,
@@ -109,12 +108,15 @@ PlannedTask class_task(std::vector<PromptPair> prompts, Philox& random) {
   PlannedTask task;
   task.name = "class_swap";
   task.summary = "the last token has one feature; in the corrupted prompt it has another one";
-  std::set<std::vector<std::int64_t>> taken;
-  for (const PromptPair& prompt : prompts) taken.insert({prompt.ids, prompt.corrupted_ids});
-  while (static_cast<std::int64_t>(task.train.size()) < kTrainingPrompts)
-    if (std::vector<std::int64_t> ids = draw_ids(random); taken.insert(ids).second)
-      task.train.push_back({std::move(ids), {}, {}});
   task.prompts = std::move(prompts);
+  const auto draw = [](Philox& draws) {
+    PromptPair prompt;
+    prompt.ids = draw_ids(draws);
+    return prompt;
+  };
+  add_training(task, "", random, draw, [](const PromptPair& prompt) {
+    return TrainingPrompt{prompt.ids, {}, {}};
+  });
   task.members = {"reader"};
   task.layers_of_neurons = {"reader"};
   return task;

@@ -1,12 +1,19 @@
 #include "grading/run/ask_task.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <lensbench/error.hpp>
 #include <utility>
 
+#include "checkpoint/checkpoint.hpp"
 #include "core/text/glob.hpp"
+#include "grading/exact/exact_task.hpp"
+#include "grading/run/edge_circuits.hpp"
 #include "grading/run/exact_controls.hpp"
+#include "grading/run/feature_tables.hpp"
 #include "grading/run/shuffled_model.hpp"
 #include "grading/run/tool_answers.hpp"
+#include "grading/run/training_file.hpp"
 #include "grading/run/truth_tables.hpp"
 
 namespace lensbench::grading {
@@ -17,31 +24,55 @@ double number_of(const NumberOfClaim& numbers, const std::pair<std::string, bool
   return found == numbers.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
 }
 
+void replace_all(std::string& text, const std::string& folder, const std::string& label) {
+  if (folder.empty()) return;
+  for (auto at = text.find(folder); at != std::string::npos;
+       at = text.find(folder, at + label.size()))
+    text.replace(at, folder.size(), label);
+}
+
 /// A message that names the folder of a model names the model instead, since folders of models that
-/// are planted for a run are others in each run.
-std::string without_folder(std::string text, const GradedModel& model) {
-  const std::string folder = model.folder.string();
-  for (auto at = text.find(folder); at != std::string::npos; at = text.find(folder, at))
-    text.replace(at, folder.size(), model.label);
+/// are planted for a run are others in each run; so it is of the training prompts.
+std::string without_folder(std::string text, const GradedModel& model,
+                           const std::filesystem::path& training) {
+  replace_all(text, training.string(), "training prompts of " + model.label);
+  replace_all(text, model.folder.string(), model.label);
   return text;
 }
 
-void note_answers(ToolRecord& record, const ToolAnswers& answers, const GradedModel& model) {
+void note_answers(ToolRecord& record, const ToolAnswers& answers, const GradedModel& model,
+                  const std::filesystem::path& training) {
   record.seconds = answers.seconds;
   record.answered = answers.answered;
   record.failed = answers.failures.size();
   if (!answers.failures.empty())
-    record.failure = without_folder(answers.failures.begin()->second, model);
+    record.failure = without_folder(answers.failures.begin()->second, model, training);
   if (answers.answered > 0) return;
-  record.refusal = !answers.refusal.empty() ? without_folder(answers.refusal, model)
+  record.refusal = !answers.refusal.empty() ? without_folder(answers.refusal, model, training)
                    : record.failure.empty() ? "it gave no result"
                                             : record.failure;
 }
 
+/// The model in float64, in which circuits are run; empty where no edges are claimed, and for
+/// families that have no forward in float64.
+std::optional<ExactModel> exact_model_of(const GradedModel& planted, const Task& task,
+                                         const ToolAnswers& answers) {
+  const bool about_edges = std::any_of(
+      answers.claims.begin(), answers.claims.end(),
+      [](const auto& claim) { return find_claim(claim.first.first).family == ClaimFamily::edges; });
+  if (!task.edges || !about_edges) return std::nullopt;
+  try {
+    return read_exact_model(Checkpoint(planted.folder));
+  } catch (const InputError&) {
+    return std::nullopt;
+  }
+}
+
+/// \param model  in float64; null: circuits cannot be run
 /// \return empty if the truth does not say what is claimed
 std::optional<ClaimRecord> record_of(const Truth& truth, const Task& task, const std::string& claim,
                                      const ClaimedTask& claimed, const ClaimedTask* shuffled,
-                                     const TransformerSpec& spec) {
+                                     const TransformerSpec& spec, const ExactModel* model) {
   auto table = truth_table(truth, task, find_claim(claim), claimed.of_stream);
   if (!table) return std::nullopt;
   ClaimRecord record;
@@ -49,11 +80,20 @@ std::optional<ClaimRecord> record_of(const Truth& truth, const Task& task, const
   record.of_stream = claimed.of_stream;
   record.contradiction = claimed.contradiction;
   ItemTable other = *table;
-  set_claimed(*table, claimed.prompts, spec);
+  const auto set = [&](ItemTable& own, const std::vector<ItemValues>& prompts) {
+    if (own.kind == TableKind::features)
+      set_matched(own, truth, task, find_claim(claim), prompts);
+    else
+      set_claimed(own, prompts, spec);
+    if (own.kind == TableKind::edges && model)
+      set_circuits(own, run_task(*model, task.prompts, task.name));
+  };
+  set(*table, claimed.prompts);
   record.items = table->items;
+  record.candidates = table->candidates;
   record.claimed = std::move(table->claimed);
   if (shuffled == nullptr) return record;
-  set_claimed(other, shuffled->prompts, spec);
+  set(other, shuffled->prompts);
   if (other.items.size() == record.items.size()) record.shuffled = std::move(other.claimed);
   return record;
 }
@@ -81,8 +121,14 @@ ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const C
   record.tool = candidate.tool->name;
   record.settings = candidate.settings_text;
   const double gap = task.metric ? gap_of(task) : 1.0;
-  Question question{host, *candidate.tool, candidate.settings, request.bind, model.planted,
-                    task, request.seed};
+  Question question{host,
+                    *candidate.tool,
+                    candidate.settings,
+                    request.bind,
+                    model.planted,
+                    task,
+                    request.seed,
+                    training_file(request.scratch, task)};
   if (is_new) {
     const ToolAnswers first = ask(question, 1, gap);
     record.later = first.later;
@@ -90,12 +136,13 @@ ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const C
     if (record.claims_nothing) return record;
   }
   const ToolAnswers answers = ask(question, SIZE_MAX, gap);
-  note_answers(record, answers, planted);
+  note_answers(record, answers, planted, question.training);
   if (answers.answered == 0) return record;
   const NumberOfClaim null = request.controls.null ? null_claims(question, gap) : NumberOfClaim();
   const NumberOfClaim gauge =
       model.turned ? gauge_changes(question, answers, model.turned, model.turned_heads, gap)
                    : NumberOfClaim();
+  const std::optional<ExactModel> exact = exact_model_of(planted, task, answers);
   question.model = model.shuffled;
   const ToolAnswers of_shuffled = model.shuffled ? ask(question, SIZE_MAX, gap) : ToolAnswers();
   for (const auto& [key, claimed] : answers.claims) {
@@ -103,7 +150,7 @@ ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const C
     const auto other = of_shuffled.claims.find(key);
     auto claim = record_of(planted.truth, task, key.first, claimed,
                            other == of_shuffled.claims.end() ? nullptr : &other->second,
-                           model.planted->spec());
+                           model.planted->spec(), exact ? &*exact : nullptr);
     if (!claim) continue;
     claim->null_largest = number_of(null, key);
     claim->gauge_change = number_of(gauge, key);

@@ -20,6 +20,10 @@ bool needs_corrupted(const std::string& claim) {
   return false;
 }
 
+bool is_trained(const std::string& claim) {
+  return claim == "presence" || claim.starts_with("feature.");
+}
+
 double largest_of(const std::vector<ItemValues>& prompts, std::size_t most) {
   double largest = std::numeric_limits<double>::quiet_NaN();
   for (std::size_t i = 0; i < std::min(most, prompts.size()); ++i)
@@ -90,7 +94,7 @@ NumberOfClaim null_claims(const Question& question, double gap) {
   Task unchanged = question.task;
   for (PromptPair& prompt : unchanged.prompts) prompt.corrupted_ids = prompt.ids;
   const Question asked{question.host,  question.tool, question.settings, question.bind,
-                       question.model, unchanged,     question.seed};
+                       question.model, unchanged,     question.seed,     question.training};
   for (const auto& [key, claimed] : ask(asked, kPrompts, gap).claims)
     if (needs_corrupted(key.first))
       largest[key] = largest_of(claimed.prompts, kPrompts) / std::fabs(gap);
@@ -101,11 +105,16 @@ NumberOfClaim gauge_changes(const Question& question, const ToolAnswers& answers
                             const std::shared_ptr<const Model>& turned, const HeadNames& heads,
                             double gap) {
   const Task task = renamed(question.task, heads);
+  if (std::all_of(answers.claims.begin(), answers.claims.end(),
+                  [](const auto& claim) { return is_trained(claim.first.first); }))
+    return {};
   const Question asked{question.host, question.tool, question.settings, question.bind,
-                       turned,        task,          question.seed};
+                       turned,        task,          question.seed,     question.training};
   const ToolAnswers others = ask(asked, kPrompts, gap);
   NumberOfClaim changes;
   for (const auto& [key, claimed] : answers.claims) {
+    // Directions are other numbers in another basis, and a training takes another course there.
+    if (is_trained(key.first)) continue;
     const auto other = others.claims.find(key);
     if (other == others.claims.end()) continue;
     double change = 0;

@@ -36,7 +36,7 @@ void keep_largest(double& largest, double value) {
 /// Whether a truth says anything about a task that this version scores.
 bool is_graded(const Task& task) {
   return ((task.effects || task.edges) && task.metric) || task.readout || task.distribution ||
-         !task.attention.empty();
+         !task.attention.empty() || !task.variable.empty();
 }
 
 /// The items of a table that a record has, in its order.
@@ -46,7 +46,14 @@ void keep_items(ItemTable& table, const std::vector<std::string>& items) {
     if (std::find(items.begin(), items.end(), table.items[i]) != items.end()) continue;
     table.items.erase(table.items.begin() + static_cast<std::ptrdiff_t>(i));
     table.truth.erase(table.truth.begin() + static_cast<std::ptrdiff_t>(i));
+    if (i < table.membership.size())
+      table.membership.erase(table.membership.begin() + static_cast<std::ptrdiff_t>(i));
+    if (i < table.sums.size())
+      table.sums.erase(table.sums.begin() + static_cast<std::ptrdiff_t>(i));
   }
+  // An archive that was made before circuits were run has no rows of them.
+  if (table.kind == TableKind::edges && (items.empty() || !items.back().starts_with("circuit ")))
+    table.corrupted.clear();
 }
 
 /// A task that was asked, or whose record was stored, until the tasks before it are taken.
@@ -115,15 +122,16 @@ class Grading::State {
         grades_.models.push_back({folder, read_truth(folder), std::move(label)});
       }
     for (std::size_t model = 0; model < grades_.models.size(); ++model) {
-      const auto& tasks = grades_.models[model].truth.tasks;
+      const Truth& truth = grades_.models[model].truth;
+      const auto& tasks = truth.tasks;
       for (std::size_t task = 0; task < tasks.size(); ++task)
-        if (is_graded(tasks[task])) grades_.tasks.push_back({model, task});
+        if (is_graded(tasks[task]) || truth.features) grades_.tasks.push_back({model, task});
     }
     if (grades_.tasks.empty())
       throw InputError(
           request_.models.front().string() +
-          ": no task has effects, a readout, distributions or attention in its truth, so that "
-          "nothing can be scored; give another folder with --models");
+          ": no task has effects, a readout, distributions, attention, a variable or features in "
+          "its truth, so that nothing can be scored; give another folder with --models");
   }
 
   void grade_model(std::size_t model, RecordStore& store) {
@@ -250,6 +258,7 @@ class Grading::State {
     if (!table) return;
     keep_items(*table, claim.items);
     table->claimed = claim.claimed;
+    table->candidates = claim.candidates;
     Entry& entry = progress.entries[{claim.claim, claim.of_stream}];
     entry.kind = table->kind;
     entry.has_unit = table->has_unit;

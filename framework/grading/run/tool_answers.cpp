@@ -18,6 +18,7 @@
 #include "bench/run/single_tool.hpp"
 #include "core/foreign_exception.hpp"
 #include "grading/run/graded_settings.hpp"
+#include "grading/run/training_file.hpp"
 
 // One tool on one task, as `lensbench tool` calls it: the same checks of parameters and results.
 // The parameters differ from prompt to prompt, since each has its own answer and foil.
@@ -95,8 +96,9 @@ class Asked {
         context_(ContextAccess::make(question.model, question.seed)),
         cases_(cases_of(question.task)),
         tolerance_(kAgreement * std::abs(gap)) {
-    // Means over the reference are means over the prompts of the task.
-    set_reference_cases(context_, cases_);
+    // Means over the reference are means over the prompts of the task. A tool that is trained has
+    // seen others, and is asked about one prompt at a time.
+    if (!trains()) set_reference_cases(context_, cases_);
   }
 
   ToolAnswers answers(std::size_t most) {
@@ -126,12 +128,25 @@ class Asked {
                        [&](const auto& failure) { return failure.second == first; });
   }
 
+  bool trains() const {
+    return !question_.training.empty() &&
+           training_parameter(question_.tool.parameters, question_.task) != nullptr;
+  }
+
+  Settings settings_of(std::size_t prompt) const {
+    Settings settings = bound_settings(question_.tool.parameters, question_.task.prompts[prompt],
+                                       question_.settings, question_.bind);
+    if (trains())
+      settings.emplace(training_parameter(question_.tool.parameters, question_.task)->name,
+                       question_.training.string());
+    return settings;
+  }
+
   void ask_about(Tool& tool, std::size_t prompt, ToolAnswers& result) {
+    if (trains()) set_reference_cases(context_, {cases_[prompt]});
     std::optional<Parameters> parameters;
     result.refusal = failure_of([&] {
-      parameters = question_.host.resolve(
-          question_.tool, bound_settings(question_.tool.parameters, question_.task.prompts[prompt],
-                                         question_.settings, question_.bind));
+      parameters = question_.host.resolve(question_.tool, settings_of(prompt));
       check_against_model(*parameters, *question_.model);
       tool.check_parameters(*parameters);
     });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <lensbench/model.hpp>
 #include <lensbench/parameters.hpp>
 #include <map>
@@ -23,6 +24,7 @@ struct Question {
   std::shared_ptr<const Model> model;
   const Task& task;
   std::uint64_t seed = 0;
+  std::filesystem::path training = {};  ///< file with the training prompts; empty: there are none
 };
 
 /// A claim with the items of all prompts; those of a prompt that failed are empty.

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "grading/run/feature_tables.hpp"
 #include "grading/truth/component_name.hpp"
 
 namespace lensbench::grading {
@@ -95,6 +96,15 @@ std::optional<ItemTable> readout_table(const ReadoutTruth& readout, const ClaimI
   return table.truth.empty() ? std::nullopt : std::optional(std::move(table));
 }
 
+/// Number of blocks, from the names of the components.
+std::int64_t layers_of(const Truth& truth) {
+  std::int64_t layers = 0;
+  for (const Role& component : truth.components)
+    if (const auto place = parse_component(component.name))
+      layers = std::max(layers, place->layer + 1);
+  return layers;
+}
+
 /// All edges of a model, in the order of its forward: what has written so far is a source.
 std::vector<Edge> edges_of(const std::vector<Role>& components) {
   using Kind = ComponentPlace::Kind;
@@ -122,6 +132,19 @@ std::vector<Edge> edges_of(const std::vector<Role>& components) {
   return edges;
 }
 
+/// Circuits of edges are rows beside them: the truth is what all edges together give.
+void add_circuits(ItemTable& table, const MetricTruth& metric) {
+  table.sums.assign(table.items.size(), false);
+  for (const char* order : {"size", "value"})
+    for (const CircuitShare& share : kCircuitShares) {
+      table.items.push_back(std::string("circuit by ") + order + " " + share.text);
+      table.truth.push_back(metric.clean);
+      table.membership.push_back(Membership::ignored);
+      table.sums.push_back(true);
+    }
+  table.corrupted = metric.corrupted;
+}
+
 /// Edges that the truth leaves out are too small to have a number.
 std::optional<ItemTable> edge_table(const Truth& truth, const Task& task, const ClaimInfo& claim) {
   if (!task.edges || !task.metric) return std::nullopt;
@@ -140,6 +163,7 @@ std::optional<ItemTable> edge_table(const Truth& truth, const Task& task, const 
                                    ? Membership::member
                                    : Membership::none);
   }
+  add_circuits(table, *task.metric);
   return table;
 }
 
@@ -166,6 +190,30 @@ std::optional<ItemTable> attention_table(const Task& task) {
     table.truth.push_back(known.mass.empty() ? std::vector<double>(task.prompts.size(), 1.0)
                                              : known.mass);
   }
+  return table.items.empty() ? std::nullopt : std::optional(std::move(table));
+}
+
+/// Layers of which it is known whether the variable that the training prompts label is there, and
+/// beside them what a control takes off.
+std::optional<ItemTable> presence_table(const Truth& truth, const Task& task) {
+  const auto variable =
+      std::find_if(truth.variables.begin(), truth.variables.end(),
+                   [&](const StreamVariable& known) { return known.name == task.variable; });
+  if (task.variable.empty() || variable == truth.variables.end()) return std::nullopt;
+  std::map<std::int64_t, bool> present;
+  for (const std::int64_t layer : variable->absent_layers) present[layer] = false;
+  if (variable->written_layer)
+    for (std::int64_t layer = *variable->written_layer; layer <= layers_of(truth); ++layer)
+      present[layer] = true;
+  ItemTable table;
+  table.kind = TableKind::presence;
+  for (const bool selectivity : {false, true})
+    for (const auto& [layer, there] : present) {
+      table.items.push_back(selectivity ? selectivity_item(layer) : std::to_string(layer));
+      table.truth.emplace_back(task.prompts.size(), there ? 1.0 : 0.0);
+      table.membership.push_back(there ? Membership::member : Membership::none);
+      table.sums.push_back(selectivity);
+    }
   return table.items.empty() ? std::nullopt : std::optional(std::move(table));
 }
 
@@ -197,6 +245,10 @@ std::optional<ItemTable> truth_table(const Truth& truth, const Task& task, const
     table = distribution_table(task, claim);
   else if (claim.family == ClaimFamily::attention)
     table = attention_table(task);
+  else if (claim.family == ClaimFamily::presence)
+    table = presence_table(truth, task);
+  else if (claim.family == ClaimFamily::direction || claim.family == ClaimFamily::activation)
+    table = feature_table(truth, task, claim);
   else if (claim.family != ClaimFamily::later && task.readout)
     table = readout_table(*task.readout, claim,
                           task.readout->rank.empty() ? 0 : task.readout->rank.size() - 1);

@@ -6,6 +6,7 @@
 #include <lensbench/statistics.hpp>
 #include <limits>
 
+#include "grading/scores/matching.hpp"
 #include "grading/scores/ranking.hpp"
 #include "grading/truth/component_name.hpp"
 
@@ -73,6 +74,7 @@ std::vector<ItemTable> tables_of_means(const Entry& entry) {
       for (const double mean : means) values->push_back({mean});
     }
     table.claimed.assign(table.items.size(), {kNaN});
+    if (!table.corrupted.empty()) table.corrupted.resize(1);
     tables.push_back(std::move(table));
   }
   return tables;
@@ -83,26 +85,66 @@ std::vector<double> random_metrics(std::vector<ItemTable>& tables, std::size_t n
                                    Philox& random) {
   Columns columns;
   for (ItemTable& table : tables) {
-    for (std::vector<double>& claimed : table.claimed) claimed.front() = random.normal();
+    // Circuits of random edges are not run.
+    for (std::size_t i = 0; i < table.items.size(); ++i)
+      if (table.is_ranked(i) || table.kind != TableKind::edges)
+        table.claimed[i].front() = random.normal();
     append(columns, metrics_of(table));
   }
   return means_of(columns, n_metrics);
 }
 
 bool depends_on_scale(const std::string& metric) {
-  return metric == "error" || metric == "largest" || metric == "coverage";
+  for (const char* name : {"error", "largest", "coverage", "present", "absent", "selectivity"})
+    if (metric == name) return true;
+  return false;
+}
+
+/// As many random directions as were matched, in the span of the planted ones.
+std::vector<double> random_matches(std::vector<ItemTable>& tables, std::size_t n_metrics,
+                                   Philox& random) {
+  Columns columns;
+  for (ItemTable& table : tables) {
+    if (table.directions.empty()) continue;
+    Table found(table.candidates, std::vector<double>(table.directions.front().size()));
+    for (auto& direction : found)
+      for (double& number : direction) number = random.normal();
+    table.claimed.clear();
+    for (const double cosine : matched_cosines(table.directions, found))
+      table.claimed.push_back({cosine});
+    append(columns, metrics_of(table, {0}));
+  }
+  return means_of(columns, n_metrics);
+}
+
+/// Metrics of one table of random scores a task, where random scores can be compared.
+using RandomMetrics = std::vector<double> (*)(std::vector<ItemTable>&, std::size_t, Philox&);
+RandomMetrics random_metrics_of(TableKind kind) {
+  switch (kind) {
+    case TableKind::effects:
+    case TableKind::edges:
+    case TableKind::stream:
+    case TableKind::presence:
+      return random_metrics;
+    case TableKind::features:
+      return random_matches;
+    default:
+      return nullptr;
+  }
 }
 
 void add_random(Entry& entry, std::size_t n, std::uint64_t seed) {
-  // Random numbers have no scale, so only what is ranked is compared with them.
-  if (entry.kind != TableKind::effects && entry.kind != TableKind::edges &&
-      entry.kind != TableKind::stream)
-    return;
+  // Random numbers have no scale, so only what is ranked or matched is compared with them.
+  const RandomMetrics metrics = random_metrics_of(entry.kind);
+  if (metrics == nullptr) return;
+  // A match costs as much as a thousand rankings, and its band is narrow.
+  constexpr std::size_t kMatches = 100;
+  if (entry.kind == TableKind::features) n = std::min(n, kMatches);
   Philox random(seed, kRandomStream);
   std::vector<ItemTable> tables = tables_of_means(entry);
   Columns columns;
   for (std::size_t i = 0; i < n; ++i)
-    append(columns, random_metrics(tables, entry.estimates.size(), random));
+    append(columns, metrics(tables, entry.estimates.size(), random));
   for (std::size_t m = 0; m < columns.size(); ++m) {
     Estimate& estimate = entry.estimates[m];
     if (depends_on_scale(estimate.name)) continue;

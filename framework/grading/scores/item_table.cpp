@@ -161,6 +161,7 @@ ItemTable of_means(const ItemTable& table, const std::vector<double>& claimed,
   ItemTable means = table;
   means.claimed.clear();
   means.truth.clear();
+  means.items.resize(truth.size());
   for (std::size_t i = 0; i < truth.size(); ++i) {
     means.claimed.push_back({claimed[i]});
     means.truth.push_back({truth[i]});
@@ -168,15 +169,54 @@ ItemTable of_means(const ItemTable& table, const std::vector<double>& claimed,
   return means;
 }
 
+/// Shares of the metric that circuits keep: 0 is that of no edge, 1 that of all. A table without
+/// circuits has none.
+std::vector<double> kept_shares(const ItemTable& table, std::size_t first, const Prompts& prompts) {
+  std::vector<double> shares;
+  if (first + std::size(kCircuitShares) > table.items.size()) return shares;
+  const double none = means_over({table.corrupted}, prompts)[0];
+  const double all = means_over({table.truth[first]}, prompts)[0];
+  for (std::size_t i = 0; i < std::size(kCircuitShares); ++i)
+    shares.push_back((means_over({table.claimed[first + i]}, prompts)[0] - none) / (all - none));
+  return shares;
+}
+
+/// Integral over the sizes of circuits by trapezoids.
+template <class X, class F>
+double over_sizes(const std::vector<double>& shares, X x, F f) {
+  double sum = 0;
+  for (std::size_t i = 1; i < shares.size(); ++i)
+    sum += 0.5 * (f(shares[i - 1]) + f(shares[i])) *
+           (x(kCircuitShares[i].value) - x(kCircuitShares[i - 1].value));
+  return shares.empty() ? kNoValue : sum;
+}
+
+/// CPR by size and by value, CMD, and CMD on a logarithmic axis.
+std::vector<double> of_circuits(const ItemTable& table, const Prompts& prompts) {
+  const std::size_t first =
+      table.corrupted.empty() ? table.items.size() : table.items.size() - kCircuits;
+  const auto by_size = kept_shares(table, first, prompts);
+  const auto by_value = kept_shares(table, first + std::size(kCircuitShares), prompts);
+  const auto linear = [](double k) { return k; };
+  const auto logarithmic = [](double k) { return std::log(k) / std::log(1000.0); };
+  const auto kept = [](double share) { return share; };
+  const auto distance = [](double share) { return std::abs(1 - share); };
+  return {over_sizes(by_size, linear, kept), over_sizes(by_value, linear, kept),
+          over_sizes(by_size, linear, distance), over_sizes(by_size, logarithmic, distance)};
+}
+
 std::vector<double> of_edges(const ItemTable& table, const Prompts& prompts) {
-  const auto claimed = means_over(table.claimed, prompts);
-  const auto truth = means_over(table.truth, prompts);
-  const Ranked by_size = ranked(table, claimed);
+  const auto all_claimed = means_over(table.claimed, prompts);
+  const Ranked by_size = ranked(table, all_claimed);
+  const auto claimed = single(table, all_claimed);
+  const auto truth = single(table, means_over(table.truth, prompts));
   const ItemTable means = of_means(table, claimed, truth);
   std::vector<double> values = {auroc(by_size.scores, by_size.member),
                                 average_precision(by_size.scores, by_size.member),
                                 statistics::pearson(or_zero(claimed), truth),
                                 right_signs(table, claimed, truth), coverage(means, {0})};
+  const auto circuits = of_circuits(table, prompts);
+  values.insert(values.end(), circuits.begin(), circuits.end());
   if (table.has_unit) {
     values.push_back(relative_error(means, {0}));
     values.push_back(largest_difference(means, {0}));
@@ -275,6 +315,38 @@ std::vector<double> of_attention(const ItemTable& table, const Prompts& prompts)
           answered_share(table, prompts), largest_difference(table, prompts)};
 }
 
+/// Mean over the planted features of how well each was found, and the share that was found well.
+std::vector<double> of_matches(const ItemTable& table, const Prompts& prompts) {
+  constexpr double kFound = 0.9;
+  const auto matched = or_zero(means_over(table.claimed, prompts));
+  const auto found =
+      std::count_if(matched.begin(), matched.end(), [](double value) { return value > kFound; });
+  return {
+      statistics::mean(matched),
+      matched.empty() ? kNoValue : static_cast<double>(found) / static_cast<double>(matched.size()),
+      answered_share(table, prompts)};
+}
+
+/// Layers that have a variable against layers that do not. The sums of the table are selectivities.
+std::vector<double> of_presence(const ItemTable& table, const Prompts& prompts) {
+  const auto claimed = means_over(table.claimed, prompts);
+  std::vector<double> scores, answered, present, absent, selectivity;
+  std::vector<bool> member;
+  for (std::size_t i = 0; i < claimed.size(); ++i) {
+    const bool there = table.membership[i] == Membership::member;
+    if (!table.is_ranked(i)) {
+      if (there) selectivity.push_back(claimed[i]);
+      continue;
+    }
+    scores.push_back(claimed[i]);
+    member.push_back(there);
+    answered.push_back(std::isnan(claimed[i]) ? 0 : 1);
+    (there ? present : absent).push_back(claimed[i]);
+  }
+  return {auroc(scores, member), statistics::mean(present), statistics::mean(absent),
+          statistics::mean(selectivity), statistics::mean(answered)};
+}
+
 }  // namespace
 
 std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
@@ -288,7 +360,7 @@ std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
       }
       return names;
     case TableKind::edges:
-      names = {"auroc", "ap", "r", "sign", "coverage"};
+      names = {"auroc", "ap", "r", "sign", "coverage", "cpr", "cpr_by_value", "cmd", "cmd_log"};
       if (has_unit) {
         names.emplace_back("error");
         names.emplace_back("largest");
@@ -306,13 +378,17 @@ std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
       return {"largest", "error", "coverage"};
     case TableKind::attention:
       return {"mass", "idle_mass", "coverage", "largest"};
+    case TableKind::features:
+      return {"mcc", "found", "coverage"};
+    case TableKind::presence:
+      return {"auroc", "present", "absent", "selectivity", "coverage"};
   }
   return names;
 }
 
 bool larger_is_better(const std::string& metric) {
-  for (const char* worse :
-       {"error", "largest", "distance", "wrong", "layer_error", "early", "null", "gauge"})
+  for (const char* worse : {"error", "largest", "distance", "wrong", "layer_error", "early",
+                            "absent", "cmd", "cmd_log", "null", "gauge"})
     if (metric == worse) return false;
   return true;
 }
@@ -334,6 +410,10 @@ std::vector<double> metrics_of(const ItemTable& table, const std::vector<std::si
     case TableKind::distribution:
       return {largest_difference(table, prompts), relative_error(table, prompts),
               answered_share(table, prompts)};
+    case TableKind::features:
+      return of_matches(table, prompts);
+    case TableKind::presence:
+      return of_presence(table, prompts);
     case TableKind::attention:
       break;
   }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,7 +12,31 @@
 namespace lensbench::grading {
 
 /// What kind of numbers a table holds, which decides its metrics.
-enum class TableKind { effects, edges, stream, probability, rank, layer, distribution, attention };
+enum class TableKind {
+  effects,
+  edges,
+  stream,
+  probability,
+  rank,
+  layer,
+  distribution,
+  attention,
+  features,
+  presence
+};
+
+/// Share of all edges that a circuit has.
+struct CircuitShare {
+  const char* text;
+  double value;
+};
+
+/// Sizes of circuits (Mueller et al., "MIB: A Mechanistic Interpretability Benchmark", 2025).
+inline constexpr CircuitShare kCircuitShares[] = {
+    {"0.001", 0.001}, {"0.002", 0.002}, {"0.005", 0.005}, {"0.01", 0.01}, {"0.02", 0.02},
+    {"0.05", 0.05},   {"0.1", 0.1},     {"0.2", 0.2},     {"0.5", 0.5},   {"1", 1}};
+/// Rows of circuits at the end of a table of edges: of the best by size, then by value.
+inline constexpr std::size_t kCircuits = 2 * std::size(kCircuitShares);
 
 /// Claims of a tool about one task of one model, and the truth about the same items. Tables are
 /// [item][prompt]; NaN is an item that was not answered.
@@ -28,6 +54,10 @@ struct ItemTable {
   Table total, direct;  ///< effects for comparison; empty where they are not known
   Table rank_ties;      ///< largest distance of a right rank from the truth; empty: 0
   double gap = 1;       ///< unit of effects, logits
+  /// Of features: the planted directions, and how many directions they were matched with.
+  Table directions;
+  std::size_t candidates = 0;
+  std::vector<double> corrupted;  ///< of edges: the metric of no edge at all, one a prompt
   std::optional<std::int64_t> answer_layer;
 
   /// Whether an item counts in rankings and correlations.

@@ -263,6 +263,20 @@ void check_planted_layers(const Truth& truth, const TransformerSpec& spec, const
   }
 }
 
+/// Labels say a variable that the truth knows.
+void check_labels(const Task& task, const std::vector<StreamVariable>& variables,
+                  const Place& place) {
+  if (task.variable.empty()) return;
+  if (std::none_of(variables.begin(), variables.end(),
+                   [&](const StreamVariable& variable) { return variable.name == task.variable; }))
+    (place / "variable")
+        .fail("'" + task.variable + "' is not among the variables of the truth; add it to them");
+  for (std::size_t i = 0; i < task.train.size(); ++i)
+    if (!task.train[i].label || !task.train[i].position)
+      (place / "train")[i].fail("label or position is missing, which say the variable '" +
+                                task.variable + "'; add them");
+}
+
 }  // namespace
 
 void check_truth(const Truth& truth, const TransformerSpec& spec, const std::string& file) {
@@ -279,6 +293,7 @@ void check_truth(const Truth& truth, const TransformerSpec& spec, const std::str
     if (!names.insert(truth.tasks[i].name).second)
       (place / "name").fail("two tasks are called '" + truth.tasks[i].name + "'; rename one");
     check_task(truth.tasks[i], spec, place);
+    check_labels(truth.tasks[i], truth.variables, place);
   }
 }
 

@@ -209,6 +209,7 @@ Task read_task(const JsonReader& object) {
   }
   read_measured(object, task);
   task.train = list(object, "train", read_training_prompt);
+  task.variable = text_or(object, "variable");
   return task;
 }
 

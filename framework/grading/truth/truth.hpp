@@ -161,6 +161,7 @@ struct Task {
   std::optional<DistributionTruth> distribution;  ///< distribution for the clean prompts
   std::vector<AttendedKey> attention;
   std::vector<TrainingPrompt> train;
+  std::string variable;  ///< variable that the labels of `train` say; empty: none
 };
 
 /// Everything that is known about a planted model: `truth.json`.

@@ -152,6 +152,7 @@ json json_of(const Task& task) {
   if (!task.train.empty())
     object["train"] =
         list_of(task.train, [](const TrainingPrompt& prompt) { return json_of(prompt); });
+  if (!task.variable.empty()) object["variable"] = task.variable;
   return object;
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <lensbench/error.hpp>
+#include <limits>
 
 #include "grading/claims/claimed_items.hpp"
 #include "grading/run/graded_settings.hpp"
@@ -91,6 +92,62 @@ TEST(EdgeClaim, NamesEdgesByTheTextsOfTheResult) {
   add("slot", {"v", "in"});
   EXPECT_THAT(claimed_items(dataset, dataset["score"], claim, {}, {}, 0).values,
               UnorderedElementsAre(Pair("embed>L0H0.v", -1.5), Pair("L0H0>logits.in", 0.5)));
+}
+
+/// Numbers of a variable as a claim reads them, in a model of two blocks whose stream has three
+/// numbers.
+ItemValues items_of(const Dataset& dataset, const char* variable, const char* claim) {
+  TransformerSpec spec;
+  spec.n_layers = 2;
+  spec.d_model = 3;
+  return claimed_items(dataset, dataset[variable], parse_claim(claim, variable), spec, {}, 0)
+      .values;
+}
+
+TEST(FeatureClaims, HaveANumberOfEachDirection) {
+  Dataset dataset;
+  dataset.add("decoder", {"feature", "d_model"},
+              at::tensor({1.0, 2.0, 3.0, 4.0, 5.0, 6.0}).view({2, 3}), "1", "directions");
+  EXPECT_THAT(items_of(dataset, "decoder", "feature.direction"),
+              UnorderedElementsAre(Pair("0,0", 1), Pair("0,1", 2), Pair("0,2", 3), Pair("1,0", 4),
+                                   Pair("1,1", 5), Pair("1,2", 6)));
+}
+
+TEST(FeatureClaims, OfDirectionsOfAnotherWidthAreRefused) {
+  Dataset dataset;
+  dataset.add("decoder", {"feature", "d_model"}, at::tensor({1.0, 2.0}).view({1, 2}), "1", "short");
+  EXPECT_THAT(message_of<UsageError>([&] { items_of(dataset, "decoder", "feature.direction"); }),
+              HasSubstr("[feature, d_model]"));
+}
+
+// The second token has one active feature: the other place is filled with -1.
+TEST(FeatureClaims, TakeTheMostActiveFeaturesByTheirNumbers) {
+  Dataset dataset;
+  dataset.add("feature_id", {"token", "rank"}, at::tensor({5, 2, 7, -1}).view({2, 2}), "1",
+              "which");
+  dataset.add("active", {"token", "rank"}, at::tensor({0.5, 0.25, 2.0, 0.0}).view({2, 2}), "1",
+              "how much");
+  EXPECT_THAT(items_of(dataset, "active", "feature.activation"),
+              UnorderedElementsAre(Pair("5,0", 0.5), Pair("2,0", 0.25), Pair("7,1", 2)));
+}
+
+TEST(PresenceClaim, IsTheMeanOverFoldsOfEachLayerThatIsAStream) {
+  Dataset dataset;
+  const auto nan = std::numeric_limits<double>::quiet_NaN();
+  dataset.add("layer", {"point"}, at::tensor({0, -1, 2}), "1", "layer of a point");
+  dataset.add("accuracy", {"point", "fold"},
+              at::tensor({0.1, 0.3, 0.5, 0.5, 1.0, nan}).view({3, 2}), "1", "accuracy");
+  dataset.add("selectivity", {"point"}, at::tensor({0.0, 0.0, 0.75}), "1", "selectivity");
+  EXPECT_THAT(items_of(dataset, "accuracy", "presence"),
+              UnorderedElementsAre(Pair("0", ::testing::DoubleEq(0.2)), Pair("2", 1.0),
+                                   Pair("selectivity 0", 0.0), Pair("selectivity 2", 0.75)));
+}
+
+TEST(PresenceClaim, OfPointsWithoutLayersIsRefused) {
+  Dataset dataset;
+  dataset.add("accuracy", {"point"}, at::tensor({0.1, 0.3}), "1", "accuracy");
+  EXPECT_THAT(message_of<UsageError>([&] { items_of(dataset, "accuracy", "presence"); }),
+              HasSubstr("the coordinate layer"));
 }
 
 TEST(GradedSettings, KeepCommasWithinAValue) {

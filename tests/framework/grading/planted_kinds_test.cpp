@@ -8,11 +8,13 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "framework/grading/planted.hpp"
 #include "grading/exact/exact_task.hpp"
@@ -240,15 +242,51 @@ TEST(Superposition, NamesTheFeaturesOfEveryToken) {
   EXPECT_EQ(named, 128u);
 }
 
-TEST(Superposition, HasTrainingPromptsThatAreNotGraded) {
-  const Planted planted("superposition");
-  const Task& task = planted.truth.tasks[0];
+/// Training prompts of a task; none is graded.
+const std::vector<TrainingPrompt>& training_of(const Task& task) {
   EXPECT_EQ(task.train.size(), 512u);
   for (const TrainingPrompt& training : task.train)
     for (const PromptPair& prompt : task.prompts) {
       EXPECT_NE(training.ids, prompt.ids);
       EXPECT_NE(training.ids, prompt.corrupted_ids);
     }
+  return task.train;
+}
+
+TEST(Superposition, HasTrainingPromptsWithoutLabels) {
+  const Planted planted("superposition");
+  EXPECT_EQ(planted.truth.tasks[0].variable, "");
+  for (const TrainingPrompt& training : training_of(planted.truth.tasks[0]))
+    EXPECT_FALSE(training.label || training.position);
+}
+
+// Labels are the tokens before and after the position that is read.
+TEST(TrainingPrompts, OfInductionSayTheNeighboursOfAPosition) {
+  const Planted planted("induction");
+  for (const auto& [task, variable, offset] :
+       {std::tuple{0, "previous_token", -1}, {1, "following_token", 1}}) {
+    const Task& own = planted.truth.tasks[static_cast<std::size_t>(task)];
+    EXPECT_EQ(own.variable, variable);
+    for (const TrainingPrompt& training : training_of(own))
+      EXPECT_EQ(*training.label,
+                training.ids[static_cast<std::size_t>(*training.position + offset)]);
+  }
+}
+
+// The repeated name stands twice before the question, which the other name does once.
+TEST(TrainingPrompts, OfNamesSayTheOneThatIsRepeated) {
+  const Planted planted("name_mover");
+  for (const TrainingPrompt& training : training_of(planted.truth.tasks[0]))
+    EXPECT_EQ(std::count(training.ids.begin(), training.ids.end(), *training.label), 2);
+}
+
+// A word is its own mirror image: the label is the letter at the place that mirrors the mask.
+TEST(TrainingPrompts, OfMirroredWordsSayTheMaskedLetter) {
+  const Planted planted("mirror_bert");
+  for (const TrainingPrompt& training : training_of(planted.truth.tasks[0])) {
+    const auto mirrored = static_cast<std::int64_t>(training.ids.size()) - *training.position;
+    EXPECT_EQ(*training.label, training.ids[static_cast<std::size_t>(mirrored)]);
+  }
 }
 
 }  // namespace

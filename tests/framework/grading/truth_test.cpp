@@ -56,7 +56,7 @@ json complete_truth() {
       "distribution": {"entropy": [[1, 2], [0.5, 1]], "probability": [[0.1, 0.2], [0.3, 0.4]],
                        "surprisal": [[2.3, 1.6], [1.2, 0.9]]},
       "attention": [{"head": "L0H1", "keys": [1, 0], "mass": [1, 0.5], "causal": false}],
-      "train": [{"ids": [1, 2], "label": 1, "position": 0}]}]})");
+      "train": [{"ids": [1, 2], "label": 1, "position": 0}], "variable": "v"}]})");
 }
 
 /// A checkpoint of 1 block, 2 heads, 8 neurons and 6 tokens, and a truth about it.
@@ -192,6 +192,16 @@ TEST_F(TruthFile, WithTiesOfAnotherSizeIsRefused) {
 TEST_F(TruthFile, WithEffectsOfNoQuestionIsRefused) {
   truth_["tasks"][0]["prompts"][0].erase("foil");
   EXPECT_THAT(refusal(), HasSubstr("foil or position is missing"));
+}
+
+TEST_F(TruthFile, WithLabelsOfAnUnknownVariableIsRefused) {
+  truth_["tasks"][0]["variable"] = "w";
+  EXPECT_THAT(refusal(), HasSubstr("tasks[0].variable: 'w' is not among the variables"));
+}
+
+TEST_F(TruthFile, WithATrainingPromptThatLacksItsLabelIsRefused) {
+  truth_["tasks"][0]["train"][0].erase("label");
+  EXPECT_THAT(refusal(), HasSubstr("tasks[0].train[0]: label or position is missing"));
 }
 
 TEST_F(TruthFile, MayLeaveOutEveryBlockOfATask) {

@@ -142,5 +142,69 @@ TEST_F(WrongTools, HaveTablesOfTwoSeedsThatAgreeWithinTheirIntervals) {
     }
 }
 
+/// Tools that guess features and variables.
+class Guessed : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    const TempDir models, plugins;
+    testing::place(plugins, "graded_tools");
+    GradeRequest request;
+    request.tools = {"guesses", "data_points"};
+    for (const char* kind : {"superposition", "induction"}) {
+      PlantRequest plant;
+      plant.kind = kind;
+      plant.gauge = Gauge::rotated;
+      plant.prompts = 3;
+      plant.edges = false;
+      std::filesystem::create_directory(models / kind);
+      grading::plant(plant, models / kind);
+      request.models.emplace_back(models / kind);
+    }
+    request.plugins.dirs = {plugins.path()};
+    request.counts = {50, 50, 0};
+    request.controls.gauge = true;
+    request.scratch = models / "scratch";
+    std::filesystem::create_directory(request.scratch);
+    grades_ = grade(request, {});
+  }
+  static void TearDownTestSuite() { grades_.reset(); }
+
+  static Estimate estimate(const std::string& tool, const std::string& claim,
+                           const std::string& metric) {
+    for (const Entry& entry : grades_->entries)
+      if (entry.tool == tool && entry.claim == claim)
+        if (const Estimate* found = find_estimate(entry, metric)) return *found;
+    ADD_FAILURE() << tool << " has no score " << metric << " of " << claim;
+    return {};
+  }
+
+  static inline std::optional<Grades> grades_;
+};
+
+// Random directions of the whole stream are further away than those of the span of the features,
+// and the model does not matter.
+TEST_F(Guessed, DirectionsAreNotAboveTheRandomBand) {
+  const Estimate mcc = estimate("guesses", "feature.direction", "mcc");
+  EXPECT_LE(mcc.value, mcc.random_high);
+  EXPECT_GT(mcc.random_low, 0.4);
+  EXPECT_LT(mcc.random_high, 0.6);
+  EXPECT_DOUBLE_EQ(mcc.difference, 0);
+  EXPECT_EQ(estimate("guesses", "feature.direction", "found").value, 0);
+}
+
+// A probe that sees the same everywhere ranks no layer before another.
+TEST_F(Guessed, LayersRankNone) {
+  EXPECT_EQ(estimate("guesses", "presence", "auroc").value, 0.5);
+  EXPECT_EQ(estimate("guesses", "presence", "present").value, 0.5);
+}
+
+// Some tokens have one feature alone, so that a list of tokens finds all without learning anything;
+// in a shuffled model it finds as little as at random.
+TEST_F(Guessed, FeaturesAreFoundByAListOfTokens) {
+  const Estimate mcc = estimate("data_points", "feature.direction", "mcc");
+  EXPECT_GT(mcc.value, 0.85);
+  EXPECT_LT(mcc.shuffled, 0.7);
+}
+
 }  // namespace
 }  // namespace lensbench::grading

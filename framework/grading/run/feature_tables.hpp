@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "grading/claims/claim.hpp"
+#include "grading/claims/claimed_items.hpp"
+#include "grading/scores/item_table.hpp"
+#include "grading/truth/truth.hpp"
+
+namespace lensbench::grading {
+
+/// Planted features, each to be matched with one that was found; empty if the truth has none, or,
+/// of their activations, does not say which tokens have them.
+std::optional<ItemTable> feature_table(const Truth& truth, const Task& task,
+                                       const ClaimInfo& claim);
+
+/// Sets how well each planted feature was found, by the best match of planted with found ones:
+/// |cosine| of directions; of activations, their correlation over all tokens of the answered
+/// prompts.
+/// \param claimed  one list of `feature_item` a prompt; empty: the prompt was not answered
+void set_matched(ItemTable& table, const Truth& truth, const Task& task, const ClaimInfo& claim,
+                 const std::vector<ItemValues>& claimed);
+
+}  // namespace lensbench::grading
