@@ -174,9 +174,9 @@ struct VisionSpec {
   std::int64_t patches_of_token() const { return merge_size * merge_size; }
 };
 
-/// Latent attention (DeepSeek-V2, arXiv:2405.04434): the keys and values of all heads are made of one
-/// vector of each position. A cache holds this vector and the rotated part of the keys, which the
-/// heads share. In such a model AttentionSpec::d_head is the width of a query and of a key.
+/// Latent attention (DeepSeek-V2, arXiv:2405.04434): the keys and values of all heads are made of
+/// one vector of each position. A cache holds this vector and the rotated part of the keys, which
+/// the heads share. In such a model AttentionSpec::d_head is the width of a query and of a key.
 struct LatentAttention {
   std::int64_t query_rank = 0;      ///< width of the vector that queries are made of; 0: the stream
   std::int64_t key_value_rank = 0;  ///< width of the vector that keys and values are made of
@@ -264,8 +264,8 @@ struct TransformerSpec {
   std::optional<ClippedGate> clipped_gate;  ///< in place of the activation of experts
   std::optional<LatentAttention> latent;    ///< DeepSeek-V2 and DeepSeek-V3
   RoutingSpec routing;                      ///< of a mixture
-  std::int64_t dense_blocks = 0;  ///< first blocks of a mixture whose MLP is dense (DeepSeek)
-  std::int64_t d_dense_mlp = 0;   ///< hidden width of the MLP of these blocks
+  std::int64_t dense_blocks = 0;   ///< first blocks of a mixture whose MLP is dense (DeepSeek)
+  std::int64_t d_dense_mlp = 0;    ///< hidden width of the MLP of these blocks
   bool shared_expert_gate = true;  ///< the shared expert has a share of its own; false: share 1
 
   /// Whether queries and keys of a block are rotated.

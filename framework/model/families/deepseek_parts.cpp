@@ -37,8 +37,8 @@ void read_latent_attention(const ConfigReader& config, TransformerSpec& spec) {
   // The class leaves this epsilon at its default whatever `rms_norm_eps` is.
   latent.norm = {NormKind::rms_norm, 1e-6, false, false};
   if (latent.d_rotary % 2 != 0)
-    config.fail("qk_rope_head_dim", "is " + std::to_string(latent.d_rotary) +
-                                        "; rotary positions need an even number");
+    config.fail("qk_rope_head_dim",
+                "is " + std::to_string(latent.d_rotary) + "; rotary positions need an even number");
   const std::int64_t fixed = config.integer_or("qk_nope_head_dim", 128);
   attention.d_head = fixed + latent.d_rotary;
   require_equal(config, "head_dim", latent.d_rotary, "qk_rope_head_dim");
@@ -87,8 +87,7 @@ LatentWeights take_latent(const TransformerSpec& spec, WeightTaker& taker,
   LatentWeights weights;
   if (latent.query_rank > 0) {
     weights.query_in = take_linear(taker, prefix + "q_a_proj", d, latent.query_rank, bias);
-    weights.query_norm =
-        take_norm(taker, latent.norm, prefix + "q_a_layernorm", latent.query_rank);
+    weights.query_norm = take_norm(taker, latent.norm, prefix + "q_a_layernorm", latent.query_rank);
     weights.query_out = take_linear(taker, prefix + "q_b_proj", latent.query_rank, queries);
   } else {
     weights.query_out = take_linear(taker, prefix + "q_proj", d, queries);
@@ -156,8 +155,8 @@ TransformerSpec read_deepseek(const ConfigReader& config, const DeepSeekDefaults
   const std::int64_t positions = spec.max_positions;
   spec.rope = read_rope(config, spec.latent->d_rotary, positions, decoder.rope);
   spec.max_positions = longest_sequence(*spec.rope, positions);
-  spec.attention.scale = score_scale(config, *spec.rope) /
-                         std::sqrt(static_cast<double>(spec.attention.d_head));
+  spec.attention.scale =
+      score_scale(config, *spec.rope) / std::sqrt(static_cast<double>(spec.attention.d_head));
   spec.attention_output_bias = config.boolean_or("attention_bias", false);
   read_deepseek_experts(config, defaults, spec);
   return spec;

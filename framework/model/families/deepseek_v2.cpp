@@ -24,15 +24,14 @@ TransformerSpec read_deepseek_v2_spec(const ConfigReader& config) {
   if (method == "group_limited_greedy")
     read_expert_groups(config, std::nullopt, std::nullopt, 1, spec);
   else if (method != "greedy")
-    config.fail("topk_method",
-                "is \"" + method + "\"; supported: greedy, group_limited_greedy");
+    config.fail("topk_method", "is \"" + method + "\"; supported: greedy, group_limited_greedy");
   return spec;
 }
 
 }  // namespace
 
-const Family kDeepSeekV2Family{"deepseek_v2",          "model.",
-                               kRotaryBuffers,         read_deepseek_v2_spec,
+const Family kDeepSeekV2Family{"deepseek_v2",         "model.",
+                               kRotaryBuffers,        read_deepseek_v2_spec,
                                take_deepseek_weights, "DeepseekV2ForCausalLM"};
 
 }  // namespace lensbench

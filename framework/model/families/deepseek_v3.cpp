@@ -28,13 +28,13 @@ TransformerSpec read_deepseek_v3_spec(const ConfigReader& config) {
 
 /// The published weights end with a layer that predicts a further token, which transformers leaves
 /// out by the same name.
-const std::vector<std::string_view> kBuffersOfV3 = {
-    "layers.*.self_attn.rotary_emb.inv_freq", "rotary_emb.inv_freq", "layers.61.*"};
+const std::vector<std::string_view> kBuffersOfV3 = {"layers.*.self_attn.rotary_emb.inv_freq",
+                                                    "rotary_emb.inv_freq", "layers.61.*"};
 
 }  // namespace
 
-const Family kDeepSeekV3Family{"deepseek_v3",          "model.",
-                               kBuffersOfV3,           read_deepseek_v3_spec,
+const Family kDeepSeekV3Family{"deepseek_v3",         "model.",
+                               kBuffersOfV3,          read_deepseek_v3_spec,
                                take_deepseek_weights, "DeepseekV3ForCausalLM"};
 
 }  // namespace lensbench

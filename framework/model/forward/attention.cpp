@@ -152,8 +152,8 @@ at::Tensor attention(const ForwardState& state, MaskCache& masks, std::int64_t l
   ProfileScope scope(state.profile, layer, "attention");
   if (scope.active()) scope.reads(attention_bytes(weights));
   const HookSite hooks(state.plan, layer);
-  const Heads heads = state.spec.latent ? latent_heads(state, layer, x)
-                                        : plain_heads(state, layer, x, own);
+  const Heads heads =
+      state.spec.latent ? latent_heads(state, layer, x) : plain_heads(state, layer, x, own);
   const at::Tensor z = hooks.apply(Point::z, attend(state, masks, layer, heads));
   return project_out(state, weights, hooks, z);
 }

@@ -102,8 +102,8 @@ void check_pictures(const TransformerSpec& spec, const TokenBatch& tokens,
     refuse("the tokens that continue a sequence have pictures; give these with its first tokens");
 }
 
-/// Whether keys of a cache [batch, kv_head, pos, d_head] have the shape of those of this model, which
-/// are the vectors of latent attention.
+/// Whether keys of a cache [batch, kv_head, pos, d_head] have the shape of those of this model,
+/// which are the vectors of latent attention.
 bool fits_keys(const TransformerSpec& spec, const at::Tensor& keys) {
   const std::int64_t heads = spec.latent ? 1 : spec.attention.n_key_value_heads;
   const std::int64_t width = spec.latent ? spec.latent->key_value_rank : spec.attention.d_head;

@@ -20,9 +20,8 @@ at::Tensor by_head(const at::Tensor& x, std::int64_t heads) {
 /// Rotated parts of queries or keys. \param x [batch, head, pos, d_rotary] \return the same shape
 at::Tensor rotated_part(const ForwardState& state, const at::Tensor& x) {
   const std::int64_t half = x.size(-1) / 2;
-  const at::Tensor halves = state.spec.latent->reordered
-                                ? x.unflatten(-1, {half, 2}).transpose(-1, -2).flatten(-2)
-                                : x;
+  const at::Tensor halves =
+      state.spec.latent->reordered ? x.unflatten(-1, {half, 2}).transpose(-1, -2).flatten(-2) : x;
   return rotate(*state.spec.rope, state.rope, halves);
 }
 
@@ -63,7 +62,8 @@ KeyValueCache::State::Layer new_latents(const ForwardState& state, const LatentW
 
 [[noreturn]] void refuse_cache(const TransformerSpec& spec, std::int64_t layer, const char* name) {
   const std::string block = "blocks." + std::to_string(layer) + ".attn.";
-  throw UsageError("forward: '" + block + name + "' cannot be replaced in a forward with a cache, since the cache of '" +
+  throw UsageError("forward: '" + block + name +
+                   "' cannot be replaced in a forward with a cache, since the cache of '" +
                    spec.family + "' holds latent vectors, not keys and values; replace '" + block +
                    "hook_kv_latent', or run without a cache");
 }
@@ -96,8 +96,7 @@ Heads latent_heads(const ForwardState& state, std::int64_t layer, const at::Tens
   const at::Tensor keys =
       at::cat({made.narrow(-1, 0, fixed), held.values.expand({-1, heads, -1, -1})}, -1);
   result.k = hooked_new(state, layer, hooks, Point::k, "hook_k", keys);
-  result.v =
-      hooked_new(state, layer, hooks, Point::v, "hook_v", made.narrow(-1, fixed, d_value));
+  result.v = hooked_new(state, layer, hooks, Point::v, "hook_v", made.narrow(-1, fixed, d_value));
   return result;
 }
 

@@ -46,8 +46,7 @@ at::Tensor for_choice(const RoutingSpec& spec, const BlockWeights& weights,
   const at::Tensor best = std::get<1>(at::topk(ranks, spec.groups_per_token, -1));
   const at::Tensor closed =
       at::ones(ranks.sizes(), ranks.options().dtype(at::kBool)).scatter(1, best, false);
-  return by_group
-      .masked_fill(closed.unsqueeze(-1), -std::numeric_limits<double>::infinity())
+  return by_group.masked_fill(closed.unsqueeze(-1), -std::numeric_limits<double>::infinity())
       .flatten(1);
 }
 
@@ -57,8 +56,8 @@ at::Tensor shares_of(const TransformerSpec& spec, const at::Tensor& chosen) {
   // The probabilities of the chosen experts are renormalised to sum to 1 (Mixtral,
   // arXiv:2401.04088). All sigmoids may be 0; the reference adds the same number.
   if (spec.renormalized_experts)
-    shares = shares.div(spec.routing.sigmoid ? shares.sum(-1, true).add(1e-20)
-                                             : shares.sum(-1, true));
+    shares =
+        shares.div(spec.routing.sigmoid ? shares.sum(-1, true).add(1e-20) : shares.sum(-1, true));
   return spec.routing.scale == 1.0 ? shares : shares.mul(spec.routing.scale);
 }
 
@@ -67,8 +66,8 @@ Routing route(const ForwardState& state, const HookSite& hooks, const BlockWeigh
               const at::Tensor& rows) {
   const MlpSpec& spec = state.spec.mlp;
   const at::Tensor probabilities = scored(state, hooks, weights.router, rows);
-  const at::Tensor best = std::get<1>(at::topk(
-      for_choice(state.spec.routing, weights, probabilities), spec.experts_per_token, -1));
+  const at::Tensor best = std::get<1>(
+      at::topk(for_choice(state.spec.routing, weights, probabilities), spec.experts_per_token, -1));
   const at::Tensor experts = hooks.apply(Point::expert_indices, best);
   // A replacement is checked here, since an index outside the table would be undefined behaviour.
   if (hooks.wants(Point::expert_indices) && (experts.min().item<std::int64_t>() < 0 ||

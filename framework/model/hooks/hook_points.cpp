@@ -144,9 +144,10 @@ const char* query_latent(const TransformerSpec& spec) {
                "attn.hook_q";
 }
 const char* inputs_of_heads(const TransformerSpec& spec) {
-  return spec.latent ? "all heads of this model read one latent vector, so they do not have separate "
-                       "inputs; use attn.hook_kv_latent, or attn.hook_q, hook_k and hook_v of a head"
-                     : nullptr;
+  return spec.latent
+             ? "all heads of this model read one latent vector, so they do not have separate "
+               "inputs; use attn.hook_kv_latent, or attn.hook_q, hook_k and hook_v of a head"
+             : nullptr;
 }
 const char* rotary(const TransformerSpec& spec) {
   return spec.rope ? nullptr : "this model does not use rotary positions";
@@ -190,9 +191,10 @@ const char* query_key_norm(const TransformerSpec& spec) {
 }
 const char* mixture(const TransformerSpec& spec) {
   if (spec.mlp.n_experts > 0) return nullptr;
-  return spec.dense_blocks > 0 ? "the MLP of this block is not a mixture of experts; those of later "
-                                 "blocks are"
-                               : "the MLP of this model is not a mixture of experts";
+  return spec.dense_blocks > 0
+             ? "the MLP of this block is not a mixture of experts; those of later "
+               "blocks are"
+             : "the MLP of this model is not a mixture of experts";
 }
 const char* dense(const TransformerSpec& spec) {
   return spec.mlp.n_experts > 0

@@ -77,8 +77,7 @@ at::Tensor CheckpointTaker::take_head(const std::string& name,
 at::Tensor CheckpointTaker::take_wide(const std::string& name,
                                       const std::vector<std::int64_t>& shape) {
   const std::string stored = stored_name(name);
-  if (checkpoint_.has(stored))
-    return take_stored(stored, shape, accumulation_type(options_.dtype));
+  if (checkpoint_.has(stored)) return take_stored(stored, shape, accumulation_type(options_.dtype));
   missing_.push_back({prefix_ + name, shape});
   return {};
 }

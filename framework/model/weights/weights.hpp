@@ -29,10 +29,10 @@ struct ExpertWeights {
 
 /// Projections of latent attention, see LatentAttention.
 struct LatentWeights {
-  Linear query_in;          ///< [d_model, query_rank]; undefined without a vector for queries
-  NormWeights query_norm;   ///< of that vector
-  Linear query_out;         ///< [query_rank or d_model, head * d_head]
-  Linear key_value_in;      ///< [d_model, key_value_rank + d_rotary]
+  Linear query_in;         ///< [d_model, query_rank]; undefined without a vector for queries
+  NormWeights query_norm;  ///< of that vector
+  Linear query_out;        ///< [query_rank or d_model, head * d_head]
+  Linear key_value_in;     ///< [d_model, key_value_rank + d_rotary]
   NormWeights key_value_norm;
   Linear key_value_out;  ///< [key_value_rank, head * (d_head - d_rotary + d_value)]
 };
@@ -63,9 +63,9 @@ struct BlockWeights {
   ExpertWeights shared_expert;  ///< for TransformerSpec::d_shared_expert
   /// [d_model, 1], whose sigmoid is the share of the shared expert; undefined where that is 1.
   Linear shared_expert_gate;
-  at::Tensor sinks;             ///< [head], for TransformerSpec::attention_sinks
-  XieluWeights xielu;           ///< for Activation::xielu
-  LatentWeights latent;         ///< in place of q, k and v, for TransformerSpec::latent
+  at::Tensor sinks;              ///< [head], for TransformerSpec::attention_sinks
+  XieluWeights xielu;            ///< for Activation::xielu
+  LatentWeights latent;          ///< in place of q, k and v, for TransformerSpec::latent
   at::Tensor router_correction;  ///< [expert], for RoutingSpec::correction
 };
 
