@@ -167,6 +167,8 @@ TEST_P(EveryHook, OfTransformerLensIsThereOrSaysWhyNot) {
                                   ".attn.hook_v",
                                   ".attn.hook_rot_q",
                                   ".attn.hook_rot_k",
+                                  ".attn.hook_q_latent",
+                                  ".attn.hook_kv_latent",
                                   ".attn.hook_attn_scores",
                                   ".attn.hook_pattern",
                                   ".attn.hook_z",
