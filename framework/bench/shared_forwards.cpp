@@ -45,7 +45,9 @@ std::int64_t axis_length(const TransformerSpec& spec, const std::string& axis,
   if (axis == "head") return spec.attention.n_heads;
   if (axis == "kv_head") return spec.attention.n_key_value_heads;
   if (axis == "d_head") return spec.attention.d_head;
+  if (axis == "d_value") return spec.d_value();
   if (axis == "d_mlp") return spec.mlp.d_mlp;
+  if (axis == "d_dense_mlp") return spec.d_dense_mlp;
   if (axis == "vocab") return spec.vocab_size;
   // The others are about as wide as the stream, or smaller.
   return spec.d_model;

@@ -33,7 +33,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kMeanings
 }};
 
 /// Meanings of hook points, by the end of their names. No ending is the end of another one.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 38> kMeanings = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 40> kMeanings = {{
     {"hook_embed", "token embedding"},
     {"hook_pos_embed", "position embedding"},
     {"hook_resid_pre", "residual stream that enters the block"},
@@ -48,11 +48,13 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 38> kMeaning
     {"hook_mlp_in", "input of the MLP before its norm"},
     {"hook_scale", "divisor of the norm"},
     {"hook_normalized", "normalised input before gain and bias"},
-    {"hook_q", "query, before rotary positions"},
-    {"hook_k", "key, before rotary positions"},
+    {"hook_q", "query, before rotary positions (after them in latent attention)"},
+    {"hook_k", "key, before rotary positions (after them in latent attention)"},
     {"hook_v", "value"},
     {"hook_rot_q", "query after rotary positions"},
     {"hook_rot_k", "key after rotary positions"},
+    {"hook_q_latent", "vector that the queries of all heads are made of"},
+    {"hook_kv_latent", "vector that the keys and values of all heads are made of"},
     {"hook_attn_scores", "attention score before softmax (negative infinity: masked)"},
     {"hook_pattern", "attention probability"},
     {"hook_z", "values weighted by the pattern"},

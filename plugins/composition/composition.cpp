@@ -83,6 +83,11 @@ void CompositionTool::check_compatible(const Model& model) const {
     throw UsageError("composition: model family '" + spec.family +
                      "' normalises the stream after each sublayer, so a head does not read what "
                      "another one wrote; use another model, such as GPT-2 or Llama");
+  if (spec.latent)
+    throw UsageError("composition: '" + spec.family +
+                     "' makes the keys and values of all heads of one normalised vector, so a head "
+                     "does not have matrices W_K and W_V of its own; use another model, such as "
+                     "GPT-2 or Llama");
   if (spec.d_embedding > 0)
     throw UsageError("composition: this '" + spec.family +
                      "' model projects embeddings to another width; use a model whose stream has "

@@ -42,6 +42,10 @@ Graph graph_of(const TransformerSpec& spec) {
     throw UsageError("edge_attribution: '" + spec.family +
                      "' normalises its stream after each addition, so the stream is not a sum of "
                      "what nodes write; use activation_patching");
+  if (spec.latent)
+    throw UsageError("edge_attribution: all heads of '" + spec.family +
+                     "' read their keys and values from one latent vector, so they do not have "
+                     "inputs of their own; use activation_patching");
   Graph graph;
   graph.senders = all_senders(spec);
   graph.readers = all_readers(spec);

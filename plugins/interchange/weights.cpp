@@ -12,16 +12,26 @@
 namespace lensbench::interchange {
 namespace {
 
+/// Names of the projections of attention.
+std::vector<std::string> projections_of(const TransformerSpec& spec) {
+  if (!spec.latent) return {"W_Q", "W_K", "W_V", "W_O"};
+  std::vector<std::string> names = {"q_proj.W"};
+  if (spec.latent->query_rank > 0) names = {"q_a_proj.W", "q_b_proj.W"};
+  names.insert(names.end(), {"kv_a_proj_with_mqa.W", "kv_b_proj.W", "W_O"});
+  return names;
+}
+
 /// Matrices of a block, in a fixed order.
 std::vector<std::string> matrices_of(const TransformerSpec& spec, std::int64_t block) {
   const std::string prefix = "blocks." + std::to_string(block) + ".";
   std::vector<std::string> names;
-  for (const char* name : {"W_Q", "W_K", "W_V", "W_O"}) names.push_back(prefix + "attn." + name);
-  std::vector<std::string> parts = {prefix + "mlp."};
-  if (spec.mlp.n_experts > 0) parts.clear();
-  for (std::int64_t expert = 0; expert < spec.mlp.n_experts; ++expert)
+  for (const std::string& name : projections_of(spec)) names.push_back(prefix + "attn." + name);
+  const bool mixture = spec.is_mixture(block);
+  std::vector<std::string> parts;
+  if (!mixture) parts.push_back(prefix + "mlp.");
+  for (std::int64_t expert = 0; mixture && expert < spec.mlp.n_experts; ++expert)
     parts.push_back(prefix + "mlp.experts." + std::to_string(expert) + ".");
-  if (spec.d_shared_expert > 0) parts.push_back(prefix + "mlp.shared_expert.");
+  if (mixture && spec.d_shared_expert > 0) parts.push_back(prefix + "mlp.shared_expert.");
   for (const std::string& part : parts) {
     names.push_back(part + "W_in");
     if (spec.mlp.gated) names.push_back(part + "W_gate");

@@ -23,7 +23,7 @@ void add_positions(at::Tensor& sum, const at::Tensor& values) {
 /// Sums over positions, of all blocks.
 struct Sums {
   at::Tensor attn_out, mlp_out;  ///< [block, d_model]
-  at::Tensor z;                  ///< [block, head, d_head]
+  at::Tensor z;                  ///< [block, head, d_value]
   at::Tensor tokens;             ///< []
 };
 
@@ -31,7 +31,7 @@ Sums zeros_of(const TransformerSpec& spec) {
   const auto like = at::TensorOptions().dtype(at::kDouble);
   return {at::zeros({spec.n_layers, spec.d_model}, like),
           at::zeros({spec.n_layers, spec.d_model}, like),
-          at::zeros({spec.n_layers, spec.attention.n_heads, spec.attention.d_head}, like),
+          at::zeros({spec.n_layers, spec.attention.n_heads, spec.d_value()}, like),
           at::zeros({}, at::TensorOptions().dtype(at::kLong))};
 }
 

@@ -48,11 +48,22 @@ at::Tensor wide(const at::Tensor& weight) {
   return weight.to(at::kCPU).to(at::kDouble);
 }
 
+/// W_V of each head, [head, in, d_value]; in latent attention it reads the vector that keys and
+/// values are made of, whose matrix has the key of each head before its value.
+at::Tensor value_weights(const Model& model, std::int64_t block) {
+  const TransformerSpec& spec = model.spec();
+  if (!spec.latent) return model.weight(weight_name(block, "attn.W_V"));
+  const at::Tensor both = model.weight(weight_name(block, "attn.kv_b_proj.W"));
+  const at::Tensor heads = both.view({both.size(0), spec.attention.n_heads, -1});
+  const std::int64_t d_value = spec.d_value();
+  return heads.narrow(2, heads.size(2) - d_value, d_value).transpose(0, 1);
+}
+
 /// W_V W_O of each head as a Frobenius norm, [head], from [d_head, d_head] products.
 /// |A B|^2 = sum (A^T A) * (B B^T) for A = W_V, B = W_O: products [d_head, d_head] only.
 at::Tensor head_norms(const Model& model, std::int64_t block) {
   const at::Tensor w_o = wide(model.weight(weight_name(block, "attn.W_O")));
-  at::Tensor w_v = wide(model.weight(weight_name(block, "attn.W_V")));
+  at::Tensor w_v = wide(value_weights(model, block));
   w_v = w_v.repeat_interleave(w_o.size(0) / w_v.size(0), 0);
   const at::Tensor a = w_v.transpose(1, 2).matmul(w_v), b = w_o.matmul(w_o.transpose(1, 2));
   return (a * b).sum({1, 2}).clamp_min(0).sqrt();

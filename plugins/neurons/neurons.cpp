@@ -51,13 +51,14 @@ void add_site(NeuronLayout& layout, std::int64_t block, std::int64_t expert, std
       {block, layout.blocks.size() - 1, expert, expert * layout.site_width, std::move(hook)});
 }
 
-/// `mlp.hook_post` of a mixture: the points of all experts, block by block.
+/// `mlp.hook_post` of a mixture: the points of all experts, block by block, without its dense
+/// blocks.
 NeuronLayout layout_of_mixture(const TransformerSpec& spec, const std::string& name) {
   NeuronLayout layout;
   layout.mixture = true;
   layout.site_width = spec.mlp.d_mlp;
   layout.width = spec.mlp.n_experts * spec.mlp.d_mlp;
-  for (std::int64_t block = 0; block < spec.n_layers; ++block)
+  for (std::int64_t block = spec.dense_blocks; block < spec.n_layers; ++block)
     for (std::int64_t expert = 0; expert < spec.mlp.n_experts; ++expert)
       add_site(layout, block, expert,
                "blocks." + std::to_string(block) + ".mlp.experts." + std::to_string(expert) + "." +

@@ -216,6 +216,10 @@ ProbePlan make_plan(const Model& model, const std::vector<ProbeExample>& example
   set_groups(plan, examples);
   set_splits(plan, seed);
   set_control_labels(plan, seed);
+  if (options.neurons && model.spec().dense_blocks > 0)
+    throw UsageError(
+        "probe: neurons compares those of every block, but only the first blocks of '" +
+        model.spec().family + "' have neurons that every token uses; leave out neurons");
   if (options.neurons && plan.n_classes() != 2)
     throw UsageError("probe: neurons compares two labels, found " +
                      std::to_string(plan.n_classes()) + "; leave it out, or give two labels");

@@ -33,6 +33,7 @@ HARMLESS_IN = {
     "gemma3_text": ["_sliding_window_pattern"],  # overwritten by sliding_window_pattern when a config is read
     "opt": ["init_std"],  # of new weights
     "xglm": ["init_std", "decoder_start_token_id"],  # of new weights, of translation
+    "deepseek_v3": ["num_mtp_layers", "num_nextn_predict_layers"],  # layers that predict further tokens, after the last
     "codegen": ["n_ctx"],  # kept for old checkpoints
     # Fields of training, of placing new weights, or ignored by the class
     "mpt": ["embedding_fraction", "init_device", "learned_pos_emb", "norm_type"],

@@ -44,7 +44,8 @@ CHECKPOINTS = """
 | Command R, Command R+; Command R7B, Command A | `cohere`; `cohere2` |
 | GLM-4-9B of 2024 in the form of `transformers` (`-hf`); GLM-4-9B-0414, GLM-4-32B-0414 | `glm`; `glm4` |
 | SantaCoder, StarCoder; StarCoder2 | `gpt_bigcode`; `starcoder2` |
-| not opened: DeepSeek-V2, DeepSeek-V3 and R1, Llama 4, Gemma 3n, Gemma 4, Qwen3-Next, Phi-3.5-MoE, Mistral 3 of text and images | |
+| DeepSeek-V2, DeepSeek-V2-Lite, DeepSeek-Coder-V2; DeepSeek-V3, DeepSeek-R1 once their FP8 weights are saved as bfloat16 | `deepseek_v2`; `deepseek_v3` |
+| not opened: Llama 4, Gemma 3n, Gemma 4, Qwen3-Next, Phi-3.5-MoE, Mistral 3 of text and images | |
 """
 
 PICTURES = """

@@ -32,6 +32,9 @@ def build(family, case, seed=0):
             spread *= min(1.0, (24 / config.get_text_config().hidden_size) ** 0.5)  # logits of unit scale
             spread = next((wide for part, wide in family.wider.items() if part in name), spread)
             parameter.normal_(family.gain_mean if is_gain else 0.0, spread)
+        for name, buffer in model.named_buffers():
+            if spread := next((wide for part, wide in family.wider.items() if part in name), None):
+                buffer.normal_(0.0, spread)
     ids = torch.randint(0, config.get_text_config().vocab_size, (1, case.length))
     return model.eval(), ids
 
@@ -69,7 +72,7 @@ def blocks_of(model):
 
 def routers(model):
     """The modules of a mixture that choose experts, one a layer; none for other models."""
-    return [m for m in model.modules() if type(m).__name__.endswith("TopKRouter")]
+    return [m for m in model.modules() if type(m).__name__.lower().endswith("topkrouter")]
 
 
 def expert_choices(model, ids):
@@ -90,11 +93,14 @@ def logits_with_routing(model, ids, choices, probabilities=None):
     renormalized = getattr(model.config, "norm_topk_prob", True)
 
     def choose(chosen, given):
-        def hook(_module, _inputs, out):
-            of_all = out[0].float().softmax(-1) if given is None else given
+        def hook(module, _inputs, out):
+            scores = out[0].float()
+            score = torch.sigmoid if hasattr(module, "e_score_correction_bias") else torch.nn.Softmax(-1)
+            of_all = score(scores) if given is None else given
             weights = of_all.gather(-1, chosen)
             if renormalized:
                 weights = weights / weights.sum(-1, keepdim=True)
+            weights = weights * getattr(module, "routed_scaling_factor", 1.0)
             return out[0], weights.to(out[1].dtype), chosen
 
         return hook

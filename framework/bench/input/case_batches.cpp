@@ -98,9 +98,9 @@ std::int64_t fewest_tokens(const Model& model) {
 bool can_run_in_batches(const TransformerSpec& spec) {
   // Vectorised functions leave a rest that is not a multiple of this to other code.
   constexpr std::int64_t kVector = 32;
-  return spec.mlp.n_experts == 0 && !spec.masked_language_model && spec.d_embedding == 0 &&
-         spec.mlp.d_mlp % kVector == 0 && spec.attention.score_softcap == 0 &&
-         spec.logit_softcap == 0;
+  return spec.mlp.n_experts == 0 && !spec.latent && !spec.masked_language_model &&
+         spec.d_embedding == 0 && spec.mlp.d_mlp % kVector == 0 &&
+         spec.attention.score_softcap == 0 && spec.logit_softcap == 0;
 }
 
 std::vector<std::vector<std::int64_t>> form_batches(const std::vector<std::int64_t>& lengths,

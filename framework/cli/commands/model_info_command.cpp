@@ -47,6 +47,15 @@ nlohmann::json tower_facts(const std::optional<VisionSpec>& spec) {
           {"full_attention_blocks", spec->full_attention_blocks}};
 }
 
+/// null for a model whose heads have keys and values of their own.
+nlohmann::json latent_facts(const std::optional<LatentAttention>& latent) {
+  if (!latent) return nullptr;
+  return {{"d_q_latent", latent->query_rank},
+          {"d_kv_latent", latent->key_value_rank},
+          {"d_rotary", latent->d_rotary},
+          {"d_value", latent->d_value}};
+}
+
 nlohmann::json facts_of(const TransformerSpec& spec) {
   return {{"family", spec.family},
           {"n_layers", spec.n_layers},
@@ -54,6 +63,7 @@ nlohmann::json facts_of(const TransformerSpec& spec) {
           {"n_heads", spec.attention.n_heads},
           {"n_key_value_heads", spec.attention.n_key_value_heads},
           {"d_head", spec.attention.d_head},
+          {"latent_attention", latent_facts(spec.latent)},
           {"d_mlp", spec.mlp.d_mlp},
           {"gated_mlp", spec.mlp.gated},
           {"vocab_size", spec.vocab_size},
@@ -131,6 +141,15 @@ std::string patches_text(const nlohmann::json& tower) {
   return blocks.empty() ? text : text + " except in blocks " + join(blocks, ", ");
 }
 
+/// What keys and values belong to.
+std::string keys_text(const nlohmann::json& facts) {
+  const nlohmann::json& latent = facts["latent_attention"];
+  if (latent.is_null())
+    return grouped(facts["n_key_value_heads"].get<std::int64_t>()) + " key-value heads";
+  return "keys and values from a latent vector of " +
+         grouped(latent["d_kv_latent"].get<std::int64_t>());
+}
+
 /// Text for users from the JSON of scripts, so that both say the same.
 void print_facts(const nlohmann::json& facts) {
   const auto line = [](const char* label, const std::string& value) {
@@ -144,8 +163,7 @@ void print_facts(const nlohmann::json& facts) {
        number("parameters") + " (" + megabytes(facts["weight_bytes"].get<std::uint64_t>()) + ")");
   line("layers", number("n_layers") + ", d_model " + number("d_model") + ", d_mlp " +
                      number("d_mlp") + (facts["gated_mlp"].get<bool>() ? " (gated)" : ""));
-  line("attention", number("n_heads") + " heads of " + number("d_head") + ", " +
-                        number("n_key_value_heads") + " key-value heads");
+  line("attention", number("n_heads") + " heads of " + number("d_head") + ", " + keys_text(facts));
   line("positions", facts["positions"].get<std::string>() +
                         (facts["positions_end"].get<bool>() ? ", at most " : ", made for ") +
                         number("max_positions"));

@@ -152,6 +152,9 @@ class LENSBENCH_API Model {
   ///   and `experts.{e}.W_in`, `.W_gate`, `.W_out` are one expert's; where the family has them,
   ///   `b_gate` [expert], `experts.{e}.b_in` and so on, and `shared_expert.W_in` and so on with
   ///   `shared_expert_gate.W` [d_model, 1]; in `blocks.{l}.attn.` `sinks` [head]
+  /// - of latent attention, in place of `W_Q`, `W_K`, `W_V`: `q_a_proj.W`, `q_a_layernorm.w`,
+  ///   `q_b_proj.W` (or `q_proj.W`), `kv_a_proj_with_mqa.W`, `kv_a_layernorm.w`, `kv_b_proj.W`,
+  ///   biases `.b`, all [in, out]; in `blocks.{l}.mlp.` `router_correction` [expert]
   /// - in `blocks.{l}.`: `ln1.w`, `ln1.b`, and so `ln2`, `ln1_post`, `ln2_post`; `ln_final.w`,
   ///   `ln_final.b` [d_model]
   /// - where the family has them `embed.ln.w`, `embed.ln.b`, `embed.token_type_embed.W_token_type`

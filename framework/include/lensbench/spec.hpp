@@ -174,6 +174,29 @@ struct VisionSpec {
   std::int64_t patches_of_token() const { return merge_size * merge_size; }
 };
 
+/// Latent attention (DeepSeek-V2, arXiv:2405.04434): the keys and values of all heads are made of
+/// one vector of each position. A cache holds this vector and the rotated part of the keys, which
+/// the heads share. In such a model AttentionSpec::d_head is the width of a query and of a key.
+struct LatentAttention {
+  std::int64_t query_rank = 0;      ///< width of the vector that queries are made of; 0: the stream
+  std::int64_t key_value_rank = 0;  ///< width of the vector that keys and values are made of
+  std::int64_t d_rotary = 0;        ///< trailing dimensions of queries and keys that rotate
+  std::int64_t d_value = 0;         ///< width of a value
+  NormSpec norm;                    ///< norms of both vectors
+  /// The pairs (0,1),(2,3),… rotate, and come out as (i, i + d_rotary / 2) (DeepSeek-V3).
+  bool reordered = false;
+};
+
+/// How a mixture scores its experts and which of them it may choose.
+struct RoutingSpec {
+  bool sigmoid = false;     ///< scores are sigmoids, in place of a softmax over all experts
+  bool correction = false;  ///< the choice, not the shares, adds a number of each expert
+  std::int64_t groups = 1;  ///< groups of equally many consecutive experts
+  std::int64_t groups_per_token = 1;  ///< groups from which a token's experts come
+  std::int64_t group_scores = 1;      ///< a group ranks by the sum of this many highest scores
+  double scale = 1.0;                 ///< factor on the shares of the chosen experts
+};
+
 /// Description of a transformer: everything that the forward needs to know, nothing about files.
 /// The families in `framework/model/families/` fill it from `config.json`.
 struct TransformerSpec {
@@ -236,14 +259,25 @@ struct TransformerSpec {
   /// The shares of the chosen experts are divided by their sum; false: they stay as they are in the
   /// softmax over all experts (OLMoE).
   bool renormalized_experts = true;
-  /// Width of an expert that reads every position, with a share of its own (Qwen2-MoE); 0: none.
+  /// Width of an expert that reads every position (Qwen2-MoE, DeepSeek); 0: none.
   std::int64_t d_shared_expert = 0;
   std::optional<ClippedGate> clipped_gate;  ///< in place of the activation of experts
+  std::optional<LatentAttention> latent;    ///< DeepSeek-V2 and DeepSeek-V3
+  RoutingSpec routing;                      ///< of a mixture
+  std::int64_t dense_blocks = 0;   ///< first blocks of a mixture whose MLP is dense (DeepSeek)
+  std::int64_t d_dense_mlp = 0;    ///< hidden width of the MLP of these blocks
+  bool shared_expert_gate = true;  ///< the shared expert has a share of its own; false: share 1
 
   /// Whether queries and keys of a block are rotated.
   bool rotates(std::int64_t layer) const {
     return rope && (unrotated_blocks.empty() || !unrotated_blocks[static_cast<std::size_t>(layer)]);
   }
+
+  /// Whether the MLP of a block is a mixture of experts.
+  bool is_mixture(std::int64_t layer) const { return mlp.n_experts > 0 && layer >= dense_blocks; }
+
+  /// Width of a value and of a head's result before the output projection.
+  std::int64_t d_value() const { return latent ? latent->d_value : attention.d_head; }
 
   /// Width of the token embedding: `d_embedding`, or `d_model` where that is 0.
   std::int64_t embedding_width() const { return d_embedding > 0 ? d_embedding : d_model; }

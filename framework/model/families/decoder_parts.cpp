@@ -152,15 +152,25 @@ BlockWeights take_decoder_block(const TransformerSpec& spec, WeightTaker& taker,
   return block;
 }
 
-/// Tensors of the names of Llama; `take_block` takes those of a block after its prefix.
 ModelWeights take_decoder(const TransformerSpec& spec, WeightTaker& taker,
                           BlockWeights (*take_block)(const TransformerSpec& spec,
                                                      WeightTaker& taker, const std::string& prefix),
                           const std::string& final_norm) {
+  return take_decoder_blocks(
+      spec, taker,
+      [&](std::int64_t, const std::string& prefix) { return take_block(spec, taker, prefix); },
+      final_norm);
+}
+
+/// Tensors of the names of Llama; `take_block` takes those of a block after its prefix.
+ModelWeights take_decoder_blocks(
+    const TransformerSpec& spec, WeightTaker& taker,
+    const std::function<BlockWeights(std::int64_t layer, const std::string& prefix)>& take_block,
+    const std::string& final_norm) {
   ModelWeights weights;
   weights.embedding = taker.take("embed_tokens.weight", {spec.vocab_size, spec.d_model});
   for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
-    weights.blocks.push_back(take_block(spec, taker, "layers." + std::to_string(layer) + "."));
+    weights.blocks.push_back(take_block(layer, "layers." + std::to_string(layer) + "."));
   weights.ln_final = take_norm(taker, spec, final_norm);
   weights.unembedding = taker.take_unembedding(spec, "lm_head.weight", weights.embedding);
   return weights;

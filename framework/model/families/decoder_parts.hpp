@@ -75,6 +75,13 @@ ModelWeights take_decoder(
                                const std::string& prefix) = take_decoder_block,
     const std::string& final_norm = "norm");
 
+/// The same for a model whose blocks differ.
+/// \param take_block  takes the weights of one block; \param prefix  beginning of their names
+ModelWeights take_decoder_blocks(
+    const TransformerSpec& spec, WeightTaker& taker,
+    const std::function<BlockWeights(std::int64_t layer, const std::string& prefix)>& take_block,
+    const std::string& final_norm = "norm");
+
 /// Buffers in older checkpoints of the Llama line.
 inline const std::vector<std::string_view> kRotaryBuffers = {
     "layers.*.self_attn.rotary_emb.inv_freq", "rotary_emb.inv_freq"};

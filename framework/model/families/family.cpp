@@ -19,7 +19,8 @@ const std::vector<Family>& family_table() {
       kCohereFamily,     kCohere2Family,    kNemotronFamily,   kGlmFamily,        kGlm4Family,
       kErnie45Family,    kExaone4Family,    kMinistralFamily,  kMinistral3Family, kApertusFamily,
       kGptBigCodeFamily, kCodeGenFamily,    kXglmFamily,       kMptFamily,        kOlmoeFamily,
-      kQwen2MoeFamily,   kQwen3MoeFamily,   kGraniteMoeFamily, kGptOssFamily};
+      kQwen2MoeFamily,   kQwen3MoeFamily,   kGraniteMoeFamily, kGptOssFamily,     kDeepSeekV2Family,
+      kDeepSeekV3Family};
   return table;
 }
 

@@ -79,6 +79,8 @@ extern const Family kQwen2MoeFamily;
 extern const Family kQwen3MoeFamily;
 extern const Family kGraniteMoeFamily;
 extern const Family kGptOssFamily;
+extern const Family kDeepSeekV2Family;
+extern const Family kDeepSeekV3Family;
 extern const Family kQwen2VlFamily;
 extern const Family kQwen25VlFamily;
 

@@ -82,6 +82,8 @@ const std::vector<Rules>& rules_of_families() {
       {"qwen2_moe", embed_tokens, {}, {}},
       {"qwen3_moe", embed_tokens, {}, {}},
       {"gpt_oss", embed_tokens, {}, {}, "initializer_range", false, {"*.sinks", "*.router.bias"}},
+      {"deepseek_v2", embed_tokens, {}, {}},
+      {"deepseek_v3", embed_tokens, {}, {}},
       {"bert", {"*word_embeddings.weight"}, 0, {}},
       {"roberta", {"*word_embeddings.weight", "*position_embeddings.weight"}, 1, {}},
       {"distilbert", {"*word_embeddings.weight"}, 0, {}},

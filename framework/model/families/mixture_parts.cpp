@@ -31,9 +31,8 @@ ExpertWeights take_expert(const TransformerSpec& spec, WeightTaker& taker,
           take_linear(taker, prefix + "down_proj", width, d)};
 }
 
-void take_mixture(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
+void take_experts(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
                   BlockWeights& block) {
-  block.router = take_linear(taker, prefix + "gate", spec.d_model, spec.mlp.n_experts);
   const std::string experts = prefix + "experts.";
   if (taker.has(experts + "gate_up_proj")) {
     take_fused_experts(spec, taker, experts + "gate_up_proj", experts + "down_proj", block);
@@ -42,6 +41,12 @@ void take_mixture(const TransformerSpec& spec, WeightTaker& taker, const std::st
   for (std::int64_t expert = 0; expert < spec.mlp.n_experts; ++expert)
     block.experts.push_back(
         take_expert(spec, taker, experts + std::to_string(expert) + ".", spec.mlp.d_mlp));
+}
+
+void take_mixture(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
+                  BlockWeights& block) {
+  block.router = take_linear(taker, prefix + "gate", spec.d_model, spec.mlp.n_experts);
+  take_experts(spec, taker, prefix, block);
 }
 
 }  // namespace lensbench

@@ -21,6 +21,10 @@ void take_fused_experts(const TransformerSpec& spec, WeightTaker& taker,
 ExpertWeights take_expert(const TransformerSpec& spec, WeightTaker& taker,
                           const std::string& prefix, std::int64_t width);
 
+/// Takes `experts` of a mixture of the Qwen kind, in either form.
+void take_experts(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
+                  BlockWeights& block);
+
 /// Takes `gate` and `experts` of a mixture of the Qwen kind, in either form of the experts.
 /// \param prefix  for instance `layers.3.mlp.`
 void take_mixture(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,

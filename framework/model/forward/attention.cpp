@@ -1,11 +1,12 @@
 #include "model/forward/attention.hpp"
 
 #include <ATen/ops/bmm.h>
-#include <ATen/ops/cat.h>
 
 #include "model/forward/attention_core.hpp"
+#include "model/forward/latent_attention.hpp"
 #include "model/forward/linear.hpp"
 #include "model/forward/norm.hpp"
+#include "model/forward/past.hpp"
 #include "model/runtime/profiled.hpp"
 
 namespace lensbench {
@@ -86,18 +87,7 @@ void rotate_and_cache(const ForwardState& state, std::int64_t layer, const HookS
     heads.q = heads.q.transpose(1, 2);
     heads.k = heads.k.transpose(1, 2);
   }
-  heads.v = heads.v.transpose(1, 2);
-  if (state.prefix && state.past > 0) {
-    // A prefix is one sequence, which all rows of the batch continue.
-    const auto& held = state.prefix->layers[static_cast<std::size_t>(layer)];
-    const auto continued = [&](const at::Tensor& before, const at::Tensor& x) {
-      return at::cat({before.narrow(2, 0, state.past).expand({x.size(0), -1, -1, -1}), x}, 2);
-    };
-    heads.k = continued(held.keys, heads.k);
-    heads.v = continued(held.values, heads.v);
-  }
-  if (!state.cache) return;
-  const auto all = state.cache->extended(layer, heads.k, heads.v);
+  const auto all = with_past(state, layer, heads.k, heads.v.transpose(1, 2));
   heads.k = all.keys;
   heads.v = all.values;
 }
@@ -129,13 +119,11 @@ at::Tensor project_out(const ForwardState& state, const BlockWeights& weights,
   return weights.o.bias.defined() ? sum.add(weights.o.bias) : sum;
 }
 
-}  // namespace
-
-at::Tensor attention(const ForwardState& state, MaskCache& masks, std::int64_t layer,
-                     const at::Tensor& x, const PerHeadInputs& own) {
+/// Rotated queries of the new positions, keys and values of all positions, [batch, head, pos,
+/// d_head].
+Heads plain_heads(const ForwardState& state, std::int64_t layer, const at::Tensor& x,
+                  const PerHeadInputs& own) {
   const BlockWeights& weights = state.weights.blocks[static_cast<std::size_t>(layer)];
-  ProfileScope scope(state.profile, layer, "attention");
-  if (scope.active()) scope.reads(attention_bytes(weights));
   const HookSite hooks(state.plan, layer);
   Heads heads = project(state, weights, x);
   if (own.any()) project_own(state, layer, own, x, heads);
@@ -153,6 +141,19 @@ at::Tensor attention(const ForwardState& state, MaskCache& masks, std::int64_t l
   heads.q = within_limit(state.spec, heads.q);
   heads.k = within_limit(state.spec, heads.k);
   rotate_and_cache(state, layer, hooks, heads);
+  return heads;
+}
+
+}  // namespace
+
+at::Tensor attention(const ForwardState& state, MaskCache& masks, std::int64_t layer,
+                     const at::Tensor& x, const PerHeadInputs& own) {
+  const BlockWeights& weights = state.weights.blocks[static_cast<std::size_t>(layer)];
+  ProfileScope scope(state.profile, layer, "attention");
+  if (scope.active()) scope.reads(attention_bytes(weights));
+  const HookSite hooks(state.plan, layer);
+  const Heads heads =
+      state.spec.latent ? latent_heads(state, layer, x) : plain_heads(state, layer, x, own);
   const at::Tensor z = hooks.apply(Point::z, attend(state, masks, layer, heads));
   return project_out(state, weights, hooks, z);
 }

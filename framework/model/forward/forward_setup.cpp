@@ -102,6 +102,14 @@ void check_pictures(const TransformerSpec& spec, const TokenBatch& tokens,
     refuse("the tokens that continue a sequence have pictures; give these with its first tokens");
 }
 
+/// Whether keys of a cache [batch, kv_head, pos, d_head] have the shape of those of this model,
+/// which are the vectors of latent attention.
+bool fits_keys(const TransformerSpec& spec, const at::Tensor& keys) {
+  const std::int64_t heads = spec.latent ? 1 : spec.attention.n_key_value_heads;
+  const std::int64_t width = spec.latent ? spec.latent->key_value_rank : spec.attention.d_head;
+  return keys.size(1) == heads && keys.size(3) == width;
+}
+
 /// A cache holds keys and values of earlier columns, which only a forward through all blocks of the
 /// same model continues.
 void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
@@ -118,7 +126,7 @@ void check_cache(const TransformerSpec& spec, const TokenBatch& tokens,
   if (state.length == 0) return;
   const at::Tensor& keys = state.layers.empty() ? at::Tensor() : state.layers.front().keys;
   if (static_cast<std::int64_t>(state.layers.size()) != spec.n_layers || !keys.defined() ||
-      keys.size(1) != spec.attention.n_key_value_heads || keys.size(3) != spec.attention.d_head)
+      !fits_keys(spec, keys))
     refuse("the cache was filled by a model of another shape; start with an empty cache");
   if (keys.size(0) != tokens.batch_size())
     refuse("the cache holds ", keys.size(0), " sequences, but the tokens have ",
@@ -142,8 +150,7 @@ void check_prefix(const TransformerSpec& spec, const TokenBatch& tokens,
   if (options.prefix_columns == 0) return;
   const at::Tensor& keys = state.layers.front().keys;
   if (static_cast<std::int64_t>(state.layers.size()) != spec.n_layers || keys.size(0) != 1 ||
-      keys.size(1) != spec.attention.n_key_value_heads || keys.size(3) != spec.attention.d_head ||
-      !state.padding.empty())
+      !fits_keys(spec, keys) || !state.padding.empty())
     refuse("the prefix must be one sequence, without padding, of a model of this shape");
 }
 

@@ -20,7 +20,10 @@ struct PictureSpan {
 /// forward that throws leaves the cache unchanged.
 struct KeyValueCache::State {
   struct Layer {
-    at::Tensor keys, values;  ///< [batch, kv_head, capacity, d_head]
+    /// [batch, kv_head, capacity, d_head]; of latent attention (LatentAttention) the vectors
+    /// [batch, 1, capacity, key_value_rank] and the rotated parts of keys [batch, 1, capacity,
+    /// d_rotary].
+    at::Tensor keys, values;
   };
   std::vector<Layer> layers;
   std::int64_t length = 0;

@@ -1,11 +1,13 @@
 #include "model/forward/mixture.hpp"
 
+#include <ATen/ops/ones.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/topk.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include <lensbench/error.hpp>
+#include <limits>
 #include <tuple>
 
 #include "model/forward/linear.hpp"
@@ -20,25 +22,59 @@ struct Routing {
   at::Tensor experts;  ///< [row, choice] int64
 };
 
+/// Shares that the router gives to all experts, [row, expert] float32. Its weights may be wider
+/// than the stream.
+at::Tensor scored(const ForwardState& state, const HookSite& hooks, const Linear& router,
+                  const at::Tensor& rows) {
+  const at::Tensor scores =
+      hooks.apply(Point::router_scores, linear(rows.to(router.weight.scalar_type()), router))
+          .to(at::kFloat);
+  return hooks.apply(Point::expert_weights,
+                     state.spec.routing.sigmoid ? scores.sigmoid() : at::softmax(scores, -1));
+}
+
+/// The probabilities by which experts are chosen: with the correction of each expert, and minus
+/// infinity outside the groups with the highest scores (DeepSeek-V2 and -V3).
+at::Tensor for_choice(const RoutingSpec& spec, const BlockWeights& weights,
+                      const at::Tensor& probabilities) {
+  const at::Tensor scores =
+      spec.correction ? probabilities.add(weights.router_correction) : probabilities;
+  if (spec.groups_per_token == spec.groups) return scores;
+  const at::Tensor by_group =
+      scores.view({scores.size(0), spec.groups, scores.size(1) / spec.groups});
+  const at::Tensor ranks = std::get<0>(at::topk(by_group, spec.group_scores, -1)).sum(-1);
+  const at::Tensor best = std::get<1>(at::topk(ranks, spec.groups_per_token, -1));
+  const at::Tensor closed =
+      at::ones(ranks.sizes(), ranks.options().dtype(at::kBool)).scatter(1, best, false);
+  return by_group.masked_fill(closed.unsqueeze(-1), -std::numeric_limits<double>::infinity())
+      .flatten(1);
+}
+
+/// Shares of the chosen experts, [row, choice].
+at::Tensor shares_of(const TransformerSpec& spec, const at::Tensor& chosen) {
+  at::Tensor shares = chosen;
+  // The probabilities of the chosen experts are renormalised to sum to 1 (Mixtral,
+  // arXiv:2401.04088). All sigmoids may be 0; the reference adds the same number.
+  if (spec.renormalized_experts)
+    shares =
+        shares.div(spec.routing.sigmoid ? shares.sum(-1, true).add(1e-20) : shares.sum(-1, true));
+  return spec.routing.scale == 1.0 ? shares : shares.mul(spec.routing.scale);
+}
+
 /// Experts of each position and their shares. The rows are all positions of the batch.
 Routing route(const ForwardState& state, const HookSite& hooks, const BlockWeights& weights,
               const at::Tensor& rows) {
   const MlpSpec& spec = state.spec.mlp;
-  const at::Tensor scores = hooks.apply(Point::router_scores, linear(rows, weights.router));
-  const at::Tensor probabilities =
-      hooks.apply(Point::expert_weights, at::softmax(scores.to(at::kFloat), -1));
-  const at::Tensor best = std::get<1>(at::topk(probabilities, spec.experts_per_token, -1));
+  const at::Tensor probabilities = scored(state, hooks, weights.router, rows);
+  const at::Tensor best = std::get<1>(
+      at::topk(for_choice(state.spec.routing, weights, probabilities), spec.experts_per_token, -1));
   const at::Tensor experts = hooks.apply(Point::expert_indices, best);
   // A replacement is checked here, since an index outside the table would be undefined behaviour.
   if (hooks.wants(Point::expert_indices) && (experts.min().item<std::int64_t>() < 0 ||
                                              experts.max().item<std::int64_t>() >= spec.n_experts))
     throw UsageError("hook_expert_indices: the replacement holds an expert outside 0 to " +
                      std::to_string(spec.n_experts - 1));
-  const at::Tensor weights_of_chosen = probabilities.gather(-1, experts);
-  if (!state.spec.renormalized_experts) return {weights_of_chosen, experts};
-  // The probabilities of the chosen experts are renormalised to sum to 1 (Mixtral,
-  // arXiv:2401.04088).
-  return {weights_of_chosen.div(weights_of_chosen.sum(-1, true)), experts};
+  return {shares_of(state.spec, probabilities.gather(-1, experts)), experts};
 }
 
 /// Gated neurons of gpt-oss. \param gate, up  outputs of the two projections
@@ -61,13 +97,15 @@ at::Tensor expert_output(const TransformerSpec& model, const HookSite& hooks,
   return linear(hooks.apply(Point::expert_post, post), expert.out);
 }
 
-/// What the expert that reads every row adds: its output times a share that the row decides.
+/// What the expert that reads every row adds: its output, times a share that the row decides if the
+/// model has that.
 at::Tensor shared_output(const ForwardState& state, const BlockWeights& weights,
                          const at::Tensor& rows) {
   const ExpertWeights& expert = weights.shared_expert;
   const at::Tensor gate = activate(state.spec.mlp.activation, linear(rows, expert.gate));
   const at::Tensor made = linear(gate.mul(linear(rows, expert.in)), expert.out);
   const at::ScalarType wide = accumulation_type(rows.scalar_type());
+  if (!state.spec.shared_expert_gate) return made.to(wide);
   return made.to(wide).mul(linear(rows, weights.shared_expert_gate).to(wide).sigmoid());
 }
 

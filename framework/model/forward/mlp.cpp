@@ -62,7 +62,7 @@ at::Tensor mlp(const ForwardState& state, std::int64_t layer, const at::Tensor& 
   const MlpSpec& spec = state.spec.mlp;
   ProfileScope scope(state.profile, layer, "mlp");
   if (scope.active()) scope.reads(mlp_bytes(weights));
-  if (spec.n_experts > 0) return mixture(state, layer, x);
+  if (state.spec.is_mixture(layer)) return mixture(state, layer, x);
   const HookSite hooks(state.plan, layer);
   // In a gated MLP, hook_pre is the gate, as in TransformerLens.
   const at::Tensor pre =

@@ -39,6 +39,8 @@ at::Tensor normalised(const ForwardState& state, std::int64_t layer, const at::T
 }  // namespace
 
 PerHeadInputs per_head_inputs(const ForwardState& state, std::int64_t layer, const at::Tensor& x) {
+  // Heads of latent attention do not have inputs of their own.
+  if (state.spec.latent) return {};
   const HookSite hooks(state.plan, layer);
   const bool together = hooks.wants(Point::attn_in);
   // Views without memory of their own: only hooks that replace them make real copies.

@@ -12,6 +12,10 @@ using Condition = bool (*)(const TransformerSpec&);
 bool holds_always(const TransformerSpec&) {
   return true;
 }
+/// Queries, keys and values of latent attention have rotated parts, which no projection gives.
+bool plain_projections(const TransformerSpec& spec) {
+  return !spec.latent;
+}
 bool is_dense(const TransformerSpec& spec) {
   return spec.mlp.n_experts == 0;
 }
@@ -63,12 +67,12 @@ constexpr std::array<Alias, 30> kAliases = {{
     {Point::ln1_out, "attn.hook_in", normed_before},
     {Point::resid_pre, "attn.hook_in",
      [](const TransformerSpec& spec) { return !normed_before(spec); }},
-    {Point::q, "attn.q.hook_out", holds_always},
-    {Point::k, "attn.k.hook_out", holds_always},
-    {Point::v, "attn.v.hook_out", holds_always},
-    {Point::q, "attn.qkv.q_hook_out", holds_always},
-    {Point::k, "attn.qkv.k_hook_out", holds_always},
-    {Point::v, "attn.qkv.v_hook_out", holds_always},
+    {Point::q, "attn.q.hook_out", plain_projections},
+    {Point::k, "attn.k.hook_out", plain_projections},
+    {Point::v, "attn.v.hook_out", plain_projections},
+    {Point::q, "attn.qkv.q_hook_out", plain_projections},
+    {Point::k, "attn.qkv.k_hook_out", plain_projections},
+    {Point::v, "attn.qkv.v_hook_out", plain_projections},
     {Point::z, "attn.o.hook_in", holds_always},
     {Point::attn_out, "attn.o.hook_out", added_as_made},
     {Point::attn_out, "attn.hook_out", added_as_made},

@@ -113,10 +113,11 @@ std::string why_absent(const TransformerSpec& spec, std::string_view glob) {
   const auto expert = take_expert(rest);
   if (expert && *expert >= spec.mlp.n_experts && spec.mlp.n_experts > 0)
     return "the mixture has experts 0 to " + std::to_string(spec.mlp.n_experts - 1);
+  const TransformerSpec own = layer ? spec_of_block(spec, *layer) : spec;
   // A point that exists in other models has its own reason in the table of points.
   for (const PointFacts& facts : point_table())
     if (facts.in_block == block.has_value() && glob_matches(rest, facts.name))
-      if (const char* reason = facts.absent(spec)) return reason;
+      if (const char* reason = facts.absent(own)) return reason;
   for (const UnknownPoint& unknown : kUnknownPoints)
     if (unknown.in_block == block.has_value() && glob_matches(unknown.glob, rest))
       return unknown.reason;

@@ -24,6 +24,28 @@ Dims key_value_heads(const TransformerSpec& spec) {
   const bool grouped = spec.attention.n_key_value_heads != spec.attention.n_heads;
   return {"batch", "pos", grouped ? "kv_head" : "head", "d_head"};
 }
+/// Values and results of heads, which latent attention gives a width of their own.
+Dims values(const TransformerSpec& spec) {
+  if (spec.latent) return {"batch", "pos", "head", "d_value"};
+  return key_value_heads(spec);
+}
+Dims weighted_values(const TransformerSpec& spec) {
+  return spec.latent ? values(spec) : heads(spec);
+}
+/// The vectors that latent attention makes queries, and keys and values, of.
+Dims query_latents(const TransformerSpec&) {
+  return {"batch", "pos", "d_q_latent"};
+}
+Dims key_value_latents(const TransformerSpec&) {
+  return {"batch", "pos", "d_kv_latent"};
+}
+/// Rotated parts, of which that of the keys is common to all heads.
+Dims rotated_queries(const TransformerSpec&) {
+  return {"batch", "pos", "head", "d_rotary"};
+}
+Dims rotated_keys(const TransformerSpec&) {
+  return {"batch", "pos", "d_rotary"};
+}
 Dims pairs(const TransformerSpec&) {
   return {"batch", "head", "query_pos", "key_pos"};
 }
@@ -40,8 +62,9 @@ Dims key_value_inputs(const TransformerSpec& spec) {
   const bool grouped = spec.attention.n_key_value_heads != spec.attention.n_heads;
   return {"batch", "pos", grouped ? "kv_head" : "head", "d_model"};
 }
-Dims neurons(const TransformerSpec&) {
-  return {"batch", "pos", "d_mlp"};
+/// The dense MLPs of a mixture have a width of their own.
+Dims neurons(const TransformerSpec& spec) {
+  return {"batch", "pos", spec.dense_blocks > 0 ? "d_dense_mlp" : "d_mlp"};
 }
 /// OPT-350m projects the stream to the narrower width of its embedding first.
 Dims unembedded(const TransformerSpec& spec) {
@@ -108,8 +131,33 @@ const char* token_types(const TransformerSpec& spec) {
 const char* pictures(const TransformerSpec& spec) {
   return spec.vision ? nullptr : "this model does not read pictures; hook_embed enters the stream";
 }
+const char* latent(const TransformerSpec& spec) {
+  return spec.latent ? nullptr
+                     : "attention of this model does not make keys and values of a latent vector; "
+                       "use attn.hook_k and attn.hook_v";
+}
+const char* query_latent(const TransformerSpec& spec) {
+  if (const char* reason = latent(spec)) return reason;
+  return spec.latent->query_rank > 0
+             ? nullptr
+             : "queries of this model are made of the stream, not of a latent vector; use "
+               "attn.hook_q";
+}
+const char* inputs_of_heads(const TransformerSpec& spec) {
+  return spec.latent
+             ? "all heads of this model read one latent vector, so they do not have separate "
+               "inputs; use attn.hook_kv_latent, or attn.hook_q, hook_k and hook_v of a head"
+             : nullptr;
+}
 const char* rotary(const TransformerSpec& spec) {
   return spec.rope ? nullptr : "this model does not use rotary positions";
+}
+/// Latent attention rotates a part of queries and keys, before their hooks.
+const char* whole_rotation(const TransformerSpec& spec) {
+  return spec.latent ? "this model rotates a part of each query and key" : rotary(spec);
+}
+const char* partial_rotation(const TransformerSpec& spec) {
+  return spec.latent ? nullptr : spec.rope ? "this model rotates whole heads" : rotary(spec);
 }
 const char* sequential(const TransformerSpec& spec) {
   return spec.parallel_blocks
@@ -142,7 +190,11 @@ const char* query_key_norm(const TransformerSpec& spec) {
   return spec.attention.query_key_norm ? nullptr : "this model does not normalise queries and keys";
 }
 const char* mixture(const TransformerSpec& spec) {
-  return spec.mlp.n_experts > 0 ? nullptr : "the MLP of this model is not a mixture of experts";
+  if (spec.mlp.n_experts > 0) return nullptr;
+  return spec.dense_blocks > 0
+             ? "the MLP of this block is not a mixture of experts; those of later "
+               "blocks are"
+             : "the MLP of this model is not a mixture of experts";
 }
 const char* dense(const TransformerSpec& spec) {
   return spec.mlp.n_experts > 0
@@ -151,6 +203,7 @@ const char* dense(const TransformerSpec& spec) {
              : nullptr;
 }
 const char* own_keys(const TransformerSpec& spec) {
+  if (const char* reason = inputs_of_heads(spec)) return reason;
   return spec.attention.n_key_value_heads == spec.attention.n_heads
              ? nullptr
              : "heads of this model share keys and values, so they do not have separate inputs; "
@@ -184,25 +237,29 @@ const std::vector<PointFacts>& point_table() {
       {Point::merged_embed, "hook_merged_embed", false, stream, pictures},
       {Point::resid_pre, "hook_resid_pre", true, stream, always},
       {Point::attn_in, "hook_attn_in", true, inputs, own_keys},
-      {Point::q_input, "hook_q_input", true, inputs, always},
-      {Point::k_input, "hook_k_input", true, key_value_inputs, always},
-      {Point::v_input, "hook_v_input", true, key_value_inputs, always},
+      {Point::q_input, "hook_q_input", true, inputs, inputs_of_heads},
+      {Point::k_input, "hook_k_input", true, key_value_inputs, inputs_of_heads},
+      {Point::v_input, "hook_v_input", true, key_value_inputs, inputs_of_heads},
       {Point::ln1_scale, "ln1.hook_scale", true, scale, first_norm},
       {Point::ln1_normalized, "ln1.hook_normalized", true, stream, first_norm},
       {Point::ln1_out, "ln1.hook_out", true, stream, first_norm},
+      {Point::kv_latent, "attn.hook_kv_latent", true, key_value_latents, latent},
+      {Point::latent_rot_k, "attn.hook_rot_k", true, rotated_keys, partial_rotation},
+      {Point::q_latent, "attn.hook_q_latent", true, query_latents, query_latent},
+      {Point::latent_rot_q, "attn.hook_rot_q", true, rotated_queries, partial_rotation},
       {Point::q, "attn.hook_q", true, heads, always},
       {Point::k, "attn.hook_k", true, key_value_heads, always},
-      {Point::v, "attn.hook_v", true, key_value_heads, always},
+      {Point::v, "attn.hook_v", true, values, always},
       {Point::q_norm_scale, "attn.q_norm.hook_scale", true, query_norm_scale, query_key_norm},
       {Point::q_norm_normalized, "attn.q_norm.hook_normalized", true, of_query_norm,
        query_key_norm},
       {Point::k_norm_scale, "attn.k_norm.hook_scale", true, key_norm_scale, query_key_norm},
       {Point::k_norm_normalized, "attn.k_norm.hook_normalized", true, of_key_norm, query_key_norm},
-      {Point::rot_q, "attn.hook_rot_q", true, heads, rotary},
-      {Point::rot_k, "attn.hook_rot_k", true, key_value_heads, rotary},
+      {Point::rot_q, "attn.hook_rot_q", true, heads, whole_rotation},
+      {Point::rot_k, "attn.hook_rot_k", true, key_value_heads, whole_rotation},
       {Point::attn_scores, "attn.hook_attn_scores", true, pairs, always},
       {Point::pattern, "attn.hook_pattern", true, pairs, always},
-      {Point::z, "attn.hook_z", true, heads, always},
+      {Point::z, "attn.hook_z", true, weighted_values, always},
       {Point::result, "attn.hook_result", true, results, always},
       {Point::ln1_post_scale, "ln1_post.hook_scale", true, scale, norm_after},
       {Point::ln1_post_normalized, "ln1_post.hook_normalized", true, stream, norm_after},
@@ -238,20 +295,28 @@ const std::vector<PointFacts>& point_table() {
   return table;
 }
 
+TransformerSpec spec_of_block(const TransformerSpec& spec, std::int64_t layer) {
+  TransformerSpec own = spec;
+  if (!spec.is_mixture(layer)) own.mlp.n_experts = 0;
+  return own;
+}
+
 /// Points of one model in forward order, which listings and caches keep.
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
   std::vector<PlacedPoint> points;
-  // A point that the model lacks is skipped; the others get the number of the block in their name.
+  const TransformerSpec first = spec_of_block(spec, 0);
+  // A point that the block lacks is skipped; the others get the number of the block in their name.
   const auto add = [&](const PointFacts& facts, std::int64_t layer, std::int64_t expert = -1) {
-    if (facts.absent(spec)) return;
+    const TransformerSpec& own = facts.in_block && layer < spec.dense_blocks ? first : spec;
+    if (facts.absent(own)) return;
     std::string name(facts.name);
     if (expert >= 0) name.replace(name.find("{e}"), 3, std::to_string(expert));
     if (facts.in_block) name = "blocks." + std::to_string(layer) + "." + name;
     HookPoint hook;
     hook.name = std::move(name);
     hook.layer = layer;
-    hook.dims = facts.dims(spec);
-    hook.aliases = aliases_of(spec, facts.point, layer);
+    hook.dims = facts.dims(own);
+    hook.aliases = aliases_of(own, facts.point, layer);
     points.push_back({facts.point, std::move(hook), expert});
   };
   // The table has one row for a point of experts; the points of one expert stay together.

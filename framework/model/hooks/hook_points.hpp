@@ -32,6 +32,10 @@ enum class Point {
   ln1_scale,
   ln1_normalized,
   ln1_out,
+  kv_latent,
+  latent_rot_k,
+  q_latent,
+  latent_rot_q,
   q,
   k,
   v,
@@ -106,6 +110,9 @@ struct PlacedPoint {
   bool tower = false;        ///< true for a point of the vision tower
 };
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec);
+
+/// The model as its block `layer` is: without experts in the first, dense blocks of a mixture.
+TransformerSpec spec_of_block(const TransformerSpec& spec, std::int64_t layer);
 
 /// Points of the vision tower of one model, in forward order; empty without a tower.
 std::vector<PlacedPoint> placed_tower_points(const TransformerSpec& spec);

@@ -18,8 +18,15 @@ std::int64_t axis_size(const TransformerSpec& spec, const std::string& dim) {
   if (dim == "d_model") return spec.d_model;
   if (dim == "d_head") return attention.d_head;
   if (dim == "d_mlp") return spec.mlp.d_mlp;
+  if (dim == "d_dense_mlp") return spec.d_dense_mlp;
   if (dim == "vocab") return spec.vocab_size;
   if (dim == "one") return 1;
+  if (spec.latent) {
+    if (dim == "d_value") return spec.latent->d_value;
+    if (dim == "d_q_latent") return spec.latent->query_rank;
+    if (dim == "d_kv_latent") return spec.latent->key_value_rank;
+    if (dim == "d_rotary") return spec.latent->d_rotary;
+  }
   if (!spec.vision) return -1;
   if (dim == "vision_head") return spec.vision->n_heads;
   if (dim == "d_vision") return spec.vision->d_model;

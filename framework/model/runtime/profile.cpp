@@ -134,20 +134,26 @@ std::int64_t bytes_of(const NormWeights& norm) {
   return bytes_of(norm.gain) + bytes_of(norm.bias);
 }
 
+std::int64_t bytes_of(const LatentWeights& latent) {
+  return bytes_of(latent.query_in) + bytes_of(latent.query_norm) + bytes_of(latent.query_out) +
+         bytes_of(latent.key_value_in) + bytes_of(latent.key_value_norm) +
+         bytes_of(latent.key_value_out);
+}
+
 std::int64_t attention_bytes(const BlockWeights& block) {
   // If one matrix stores the three projections, q, k and v are views of it.
   const std::int64_t projections = block.qkv.weight.defined()
                                        ? bytes_of(block.qkv)
                                        : bytes_of(block.q) + bytes_of(block.k) + bytes_of(block.v);
   return projections + bytes_of(block.o) + bytes_of(block.q_norm) + bytes_of(block.k_norm) +
-         bytes_of(block.sinks);
+         bytes_of(block.sinks) + bytes_of(block.latent);
 }
 
 std::int64_t mlp_bytes(const BlockWeights& block) {
   const ExpertWeights& shared = block.shared_expert;
   return bytes_of(block.gate) + bytes_of(block.in) + bytes_of(block.out) + bytes_of(block.router) +
          bytes_of(shared.gate) + bytes_of(shared.in) + bytes_of(shared.out) +
-         bytes_of(block.shared_expert_gate);
+         bytes_of(block.shared_expert_gate) + bytes_of(block.router_correction);
 }
 
 }  // namespace lensbench

@@ -21,6 +21,7 @@ class Profiled {
 std::int64_t bytes_of(const at::Tensor& tensor);
 std::int64_t bytes_of(const Linear& linear);
 std::int64_t bytes_of(const NormWeights& norm);
+std::int64_t bytes_of(const LatentWeights& latent);
 /// Weight bytes of attention: projections and the norms of queries and keys.
 std::int64_t attention_bytes(const BlockWeights& block);
 /// Weight bytes of the MLP; in a mixture only the router, since experts are counted as they run.

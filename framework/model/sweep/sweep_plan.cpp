@@ -29,8 +29,9 @@ double weights_of_block(const TransformerSpec& spec) {
   const auto kv = static_cast<double>(attention.n_key_value_heads * attention.d_head);
   const double experts =
       spec.mlp.n_experts > 0 ? static_cast<double>(spec.mlp.experts_per_token) : 1.0;
-  return d * (2.0 * q + 2.0 * kv) +
-         experts * (spec.mlp.gated ? 3.0 : 2.0) * d * static_cast<double>(spec.mlp.d_mlp);
+  return d * (2.0 * q + 2.0 * kv) + (spec.mlp.gated ? 3.0 : 2.0) * d *
+                                        (experts * static_cast<double>(spec.mlp.d_mlp) +
+                                         static_cast<double>(spec.d_shared_expert));
 }
 
 /// Floats that a block holds at once for each position: the stream and its norms, queries, keys,

@@ -33,6 +33,12 @@ void visit_block(BlockWeights& block, const VisitWeight& given) {
   };
   for (ExpertWeights& expert : block.experts) visit_expert(expert);
   visit_expert(block.shared_expert);
+  LatentWeights& latent = block.latent;
+  for (NormWeights* norm : {&latent.query_norm, &latent.key_value_norm}) visit_norm(*norm, visit);
+  for (Linear* linear :
+       {&latent.query_in, &latent.query_out, &latent.key_value_in, &latent.key_value_out})
+    visit_linear(*linear, visit);
+  visit(block.router_correction);
   visit(block.sinks);
   for (at::Tensor* x :
        {&block.xielu.alpha_p, &block.xielu.alpha_n, &block.xielu.beta, &block.xielu.eps})

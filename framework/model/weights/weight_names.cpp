@@ -56,15 +56,36 @@ Found fused_weight(const AttentionSpec& spec, const Linear& fused, std::string_v
   return std::nullopt;
 }
 
+/// Weight of latent attention by the names of its modules, in right-multiplying form.
+Found latent_weight(const LatentWeights& latent, std::string_view part) {
+  const bool compressed = latent.query_in.weight.defined();
+  const std::array<std::pair<std::string_view, const Linear*>, 4> projections = {
+      {{"q_a_proj.", &latent.query_in},
+       {compressed ? "q_b_proj." : "q_proj.", &latent.query_out},
+       {"kv_a_proj_with_mqa.", &latent.key_value_in},
+       {"kv_b_proj.", &latent.key_value_out}}};
+  for (const auto& [name, layer] : projections) {
+    if (!part.starts_with(name) || !layer->weight.defined()) continue;
+    if (part.substr(name.size()) == "W") return layer->weight;
+    if (part.substr(name.size()) == "b") return layer->bias;
+  }
+  constexpr std::string_view query = "q_a_layernorm.", key_value = "kv_a_layernorm.";
+  if (part.starts_with(query)) return norm_weight(latent.query_norm, part.substr(query.size()));
+  if (part.starts_with(key_value))
+    return norm_weight(latent.key_value_norm, part.substr(key_value.size()));
+  return std::nullopt;
+}
+
 /// Weights by head in the shapes of TransformerLens, as views of the stored matrices: `W_Q` [head,
 /// d_model, d_head], `W_O` [head, d_head, d_model]. Keys and values of grouped models have
 /// key-value heads on that axis.
 Found attention_weight(const TransformerSpec& spec, const BlockWeights& block,
                        std::string_view part) {
   const std::int64_t d = spec.attention.d_head;
-  if (part == "W_O") return by_head_out(block.o.weight, d);
+  if (part == "W_O") return by_head_out(block.o.weight, spec.d_value());
   if (part == "b_O") return block.o.bias;
   if (part == "sinks" && block.sinks.defined()) return block.sinks;
+  if (spec.latent) return latent_weight(block.latent, part);
   if (spec.attention.fused_by_group) return fused_weight(spec.attention, block.qkv, part);
   const std::array<std::pair<std::string_view, const Linear*>, 3> inputs = {
       {{"Q", &block.q}, {"K", &block.k}, {"V", &block.v}}};
@@ -106,8 +127,11 @@ Found mixture_weight(const BlockWeights& block, std::string_view part) {
   constexpr std::string_view experts = "experts.", shared = "shared_expert";
   if (part == "W_gate") return block.router.weight;
   if (part == "b_gate") return block.router.bias;
-  if (part.starts_with(shared) && block.shared_expert_gate.weight.defined()) {
-    if (part == "shared_expert_gate.W") return block.shared_expert_gate.weight;
+  if (part == "router_correction" && block.router_correction.defined())
+    return block.router_correction;
+  if (part.starts_with(shared) && block.shared_expert.in.weight.defined()) {
+    if (part == "shared_expert_gate.W" && block.shared_expert_gate.weight.defined())
+      return block.shared_expert_gate.weight;
     return expert_weight(block.shared_expert, part.substr(shared.size()));
   }
   if (part.substr(0, experts.size()) != experts) return std::nullopt;
@@ -231,6 +255,12 @@ at::Tensor fused_groups(const AttentionSpec& spec, const at::Tensor& fused) {
 at::Tensor named_weight(const TransformerSpec& spec, const ModelWeights& weights,
                         std::string_view name) {
   const Found found = find_weight(spec, weights, name);
+  if (!found && spec.latent &&
+      (name.ends_with(".W_Q") || name.ends_with(".W_K") || name.ends_with(".W_V")))
+    throw UsageError("weight '" + std::string(name) + "': '" + spec.family +
+                     "' makes the keys and values of all heads of one normalised vector, so a head "
+                     "does not have such a matrix; use attn.q_b_proj.W, attn.kv_a_proj_with_mqa.W "
+                     "or attn.kv_b_proj.W");
   if (!found)
     throw UsageError("weight '" + std::string(name) + "': a " + spec.family + " model of " +
                      std::to_string(spec.n_layers) +

@@ -19,6 +19,9 @@ class SourceTaker final : public WeightTaker {
   at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) override {
     return note({name, name, shape});
   }
+  at::Tensor take_wide(const std::string& name, const std::vector<std::int64_t>& shape) override {
+    return take(name, shape);
+  }
   // Alternative names do not exist, so the families choose their usual ones.
   bool has(const std::string&) const override { return false; }
   Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,

@@ -7,6 +7,7 @@
 
 #include "core/text/glob.hpp"
 #include "core/text/suggest.hpp"
+#include "model/forward/linear.hpp"
 #include "model/weights/converted.hpp"
 #include "model/weights/unexpected_tensors.hpp"
 
@@ -60,7 +61,7 @@ bool CheckpointTaker::has(const std::string& name) const {
 /// Faults are collected and reported together, so that a user sees all of them in one try.
 at::Tensor CheckpointTaker::take(const std::string& name, const std::vector<std::int64_t>& shape) {
   const std::string stored = stored_name(name);
-  if (checkpoint_.has(stored)) return take_stored(stored, shape);
+  if (checkpoint_.has(stored)) return take_stored(stored, shape, options_.dtype);
   missing_.push_back({prefix_ + name, shape});
   return {};
 }
@@ -68,15 +69,24 @@ at::Tensor CheckpointTaker::take(const std::string& name, const std::vector<std:
 at::Tensor CheckpointTaker::take_head(const std::string& name,
                                       const std::vector<std::int64_t>& shape) {
   const std::string stored = head_prefix_ + name;
-  if (checkpoint_.has(stored)) return take_stored(stored, shape);
+  if (checkpoint_.has(stored)) return take_stored(stored, shape, options_.dtype);
   missing_.push_back({stored, shape});
+  return {};
+}
+
+at::Tensor CheckpointTaker::take_wide(const std::string& name,
+                                      const std::vector<std::int64_t>& shape) {
+  const std::string stored = stored_name(name);
+  if (checkpoint_.has(stored)) return take_stored(stored, shape, accumulation_type(options_.dtype));
+  missing_.push_back({prefix_ + name, shape});
   return {};
 }
 
 /// Shape and type are checked before the tensor is used. A view of the mapped file is returned if
 /// type and device fit, else a copy.
 at::Tensor CheckpointTaker::take_stored(const std::string& stored,
-                                        const std::vector<std::int64_t>& shape) {
+                                        const std::vector<std::int64_t>& shape,
+                                        at::ScalarType type) {
   taken_.insert(stored);
   const SafetensorsEntry& entry = checkpoint_.entry(stored);
   if (!entry.unreadable_type.empty()) {
@@ -94,7 +104,7 @@ at::Tensor CheckpointTaker::take_stored(const std::string& stored,
     wrong_.push_back(stored + " holds integers");
     return {};
   }
-  return converted(tensor, options_.device, options_.dtype);
+  return converted(tensor, options_.device, type);
 }
 
 Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const std::string& name,
@@ -113,7 +123,7 @@ Unembedding CheckpointTaker::take_unembedding(const TransformerSpec& spec, const
     return unembedding;
   }
   const std::vector<std::int64_t> shape{spec.vocab_size, spec.embedding_width()};
-  const at::Tensor own = stored ? take_stored(head, shape) : take(name, shape);
+  const at::Tensor own = stored ? take_stored(head, shape, options_.dtype) : take(name, shape);
   if (spec.tied_unembedding && !embedding.defined()) {
     // safetensors stores one tensor of a shared pair, under either name.
     const auto absent =

@@ -25,6 +25,9 @@ class WeightTaker {
   /// (`lm_head.bias`, `cls.predictions.bias`).
   virtual at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) = 0;
 
+  /// A tensor of the body that is float32 in models of half precision too.
+  virtual at::Tensor take_wide(const std::string& name, const std::vector<std::int64_t>& shape) = 0;
+
   /// True if a checkpoint stores this tensor, for names that vary between checkpoints.
   virtual bool has(const std::string& name) const = 0;
 
@@ -46,6 +49,7 @@ class CheckpointTaker final : public WeightTaker {
 
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override;
   at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) override;
+  at::Tensor take_wide(const std::string& name, const std::vector<std::int64_t>& shape) override;
   bool has(const std::string& name) const override;
   Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
                                at::Tensor& embedding) override;
@@ -72,7 +76,8 @@ class CheckpointTaker final : public WeightTaker {
   std::string explain(const std::vector<std::string>& extra) const;
   std::string stored_name(const std::string& name) const;
   std::string without_prefix(const std::string& name) const;
-  at::Tensor take_stored(const std::string& stored, const std::vector<std::int64_t>& shape);
+  at::Tensor take_stored(const std::string& stored, const std::vector<std::int64_t>& shape,
+                         at::ScalarType type);
 
   const Checkpoint& checkpoint_;
   ModelOptions options_;

@@ -27,6 +27,16 @@ struct ExpertWeights {
   Linear gate, in, out;
 };
 
+/// Projections of latent attention, see LatentAttention.
+struct LatentWeights {
+  Linear query_in;         ///< [d_model, query_rank]; undefined without a vector for queries
+  NormWeights query_norm;  ///< of that vector
+  Linear query_out;        ///< [query_rank or d_model, head * d_head]
+  Linear key_value_in;     ///< [d_model, key_value_rank + d_rotary]
+  NormWeights key_value_norm;
+  Linear key_value_out;  ///< [key_value_rank, head * (d_head - d_rotary + d_value)]
+};
+
 /// Parameters of an activation xIELU, one number each.
 struct XieluWeights {
   at::Tensor alpha_p, alpha_n;  ///< [1]; softplus of these are the curvatures of the two sides
@@ -51,9 +61,12 @@ struct BlockWeights {
   std::vector<ExpertWeights>
       experts;                  ///< experts of a mixture, where gate, in and out are undefined
   ExpertWeights shared_expert;  ///< for TransformerSpec::d_shared_expert
-  Linear shared_expert_gate;    ///< [d_model, 1], whose sigmoid is the share of the shared expert
-  at::Tensor sinks;             ///< [head], for TransformerSpec::attention_sinks
-  XieluWeights xielu;           ///< for Activation::xielu
+  /// [d_model, 1], whose sigmoid is the share of the shared expert; undefined where that is 1.
+  Linear shared_expert_gate;
+  at::Tensor sinks;              ///< [head], for TransformerSpec::attention_sinks
+  XieluWeights xielu;            ///< for Activation::xielu
+  LatentWeights latent;          ///< in place of q, k and v, for TransformerSpec::latent
+  at::Tensor router_correction;  ///< [expert], for RoutingSpec::correction
 };
 
 /// One block of a vision tower.

@@ -18,14 +18,14 @@ class PathPatchingFamilies : public ::testing::TestWithParam<std::string> {
           return tool.patch_paths(tokens, changed(*model, tokens), Target::model(), options);
         });
   }
-  static NormPlacement norms() {
-    return Model::open(testing::data_folder() + "/models/" + GetParam())->spec().norm_placement;
+  static TransformerSpec spec() {
+    return Model::open(testing::data_folder() + "/models/" + GetParam())->spec();
   }
 };
 
 TEST_P(PathPatchingFamilies, AnswerBySingleHeadsWhereTheStreamIsTheirSum) {
   const auto found = patch({.senders = {"embed", "heads", "mlps"}, .receivers = {"all"}});
-  EXPECT_EQ(found.has_value(), norms() == NormPlacement::before);
+  EXPECT_EQ(found.has_value(), spec().norm_placement == NormPlacement::before && !spec().latent);
 }
 
 TEST_P(PathPatchingFamilies, AnswerByWholeAttentionWithBothKindsOfMlps) {
@@ -33,8 +33,16 @@ TEST_P(PathPatchingFamilies, AnswerByWholeAttentionWithBothKindsOfMlps) {
     const auto found = patch({.senders = {"embed", "attentions", "mlps"},
                               .receivers = {"all"},
                               .recompute_mlps = recomputed});
-    EXPECT_EQ(found.has_value(), norms() != NormPlacement::after_add);
+    EXPECT_EQ(found.has_value(),
+              spec().norm_placement != NormPlacement::after_add && !spec().latent);
   }
+}
+
+// Heads of latent attention do not have inputs of their own; the other receivers do.
+TEST_P(PathPatchingFamilies, AnswerForPathsThatEndOutsideOfHeads) {
+  const auto found =
+      patch({.senders = {"embed", "attentions", "mlps"}, .receivers = {"mlps", "logits"}});
+  EXPECT_EQ(found.has_value(), spec().norm_placement != NormPlacement::after_add);
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, PathPatchingFamilies,

@@ -196,6 +196,22 @@ TEST(QwenMoeCheckpoint, MayHoldItsExpertsInOneTensor) {
   }
 }
 
+TEST(DeepSeekCheckpoint, MayHaveAnotherNameForTheNumberOfItsExperts) {
+  for (const auto& [sample, name] :
+       {std::pair{"deepseek_v2", "num_experts"}, std::pair{"deepseek_v3", "num_local_experts"}}) {
+    ChangedSample checkpoint(sample);
+    checkpoint.config[name] = checkpoint.config["n_routed_experts"];
+    checkpoint.config.erase("n_routed_experts");
+    EXPECT_TRUE(checkpoint.is_unchanged()) << sample;
+  }
+}
+
+TEST(DeepSeekV3Checkpoint, MayEndWithTheLayerThatPredictsAFurtherToken) {
+  ChangedSample checkpoint("deepseek_v3");
+  checkpoint.tensors["model.layers.61.eh_proj.weight"] = at::zeros({24, 48});
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
 TEST(GraniteMoeCheckpoint, MayHaveTheNamesOfTheModules) {
   ChangedSample checkpoint("granitemoe");
   checkpoint.rename("input_linear.weight", "experts.gate_up_proj");
@@ -264,6 +280,17 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"qwen2_moe", "mlp_only_layers", {1}},
         Refusal{"qwen3_moe", "decoder_sparse_step", 2},
         Refusal{"gpt_oss", "quantization_config", {{"quant_method", "mxfp4"}}},
+        Refusal{"deepseek_v2", "topk_method", "noaux_tc"},
+        Refusal{"deepseek_v2", "norm_topk_prob", true},
+        Refusal{"deepseek_v2", "scoring_func", "sigmoid"}, Refusal{"deepseek_v2", "n_group", 4},
+        Refusal{"deepseek_v2", "topk_group", 4}, Refusal{"deepseek_v2", "num_key_value_heads", 2},
+        Refusal{"deepseek_v2", "moe_layer_freq", 2}, Refusal{"deepseek_v2", "head_dim", 8},
+        Refusal{"deepseek_v3", "scoring_func", "softmax"},
+        Refusal{"deepseek_v3", "topk_method", "greedy"}, Refusal{"deepseek_v3", "n_group", 6},
+        Refusal{"deepseek_v3", "topk_group", 0}, Refusal{"deepseek_v3", "num_experts_per_tok", 5},
+        Refusal{"deepseek_v3", "qk_rope_head_dim", 3}, Refusal{"deepseek_v3", "qk_head_dim", 3},
+        Refusal{"deepseek_v3", "n_shared_experts", 0},
+        Refusal{"deepseek_v3", "quantization_config", {{"quant_method", "fp8"}}},
         Refusal{"llama", "hidden_act", "xielu"}),
     [](const auto& param_info) { return "Setting" + std::to_string(param_info.index); });
 
@@ -296,7 +323,8 @@ INSTANTIATE_TEST_SUITE_P(Families, Plan,
                                            "roberta", "distilbert", "starcoder2", "olmo", "cohere",
                                            "glm4", "apertus", "gpt_bigcode",
                                            "gpt_bigcode-many-heads", "codegen", "xglm", "mpt",
-                                           "olmoe", "qwen2_moe", "granitemoe", "gpt_oss"),
+                                           "olmoe", "qwen2_moe", "granitemoe", "gpt_oss",
+                                           "deepseek_v2", "deepseek_v2-lite", "deepseek_v3"),
                          identifier);
 
 // -- weights by name

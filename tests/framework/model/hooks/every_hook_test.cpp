@@ -61,6 +61,7 @@ class EveryHook : public ::testing::TestWithParam<std::string> {
   /// Length of a named axis, as the public headers state it; -1 where only the model knows.
   std::int64_t length(const std::string& dim) const {
     const AttentionSpec& attention = spec().attention;
+    const LatentAttention latent = spec().latent.value_or(LatentAttention{});
     const std::int64_t batch = tokens_.batch_size(), positions = tokens_.length();
     const std::map<std::string, std::int64_t> known = {
         {"batch", batch},
@@ -74,6 +75,11 @@ class EveryHook : public ::testing::TestWithParam<std::string> {
         {"d_model", spec().d_model},
         {"d_embedding", spec().embedding_width()},
         {"d_mlp", spec().mlp.d_mlp},
+        {"d_dense_mlp", spec().d_dense_mlp},
+        {"d_value", spec().d_value()},
+        {"d_q_latent", latent.query_rank},
+        {"d_kv_latent", latent.key_value_rank},
+        {"d_rotary", latent.d_rotary},
         {"vocab", spec().vocab_size},
         {"expert", spec().mlp.n_experts},
         {"choice", spec().mlp.experts_per_token},
@@ -161,6 +167,8 @@ TEST_P(EveryHook, OfTransformerLensIsThereOrSaysWhyNot) {
                                   ".attn.hook_v",
                                   ".attn.hook_rot_q",
                                   ".attn.hook_rot_k",
+                                  ".attn.hook_q_latent",
+                                  ".attn.hook_kv_latent",
                                   ".attn.hook_attn_scores",
                                   ".attn.hook_pattern",
                                   ".attn.hook_z",
