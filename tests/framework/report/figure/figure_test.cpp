@@ -350,42 +350,6 @@ TEST(FigureKind, NamesAndKindsMatch) {
   EXPECT_FALSE(kind_of("pie"));
 }
 
-// Every text is inside of the figure and no two labels of an axis overlap, also for long labels and
-// many of them. Widths are those of the metrics that the layout uses.
-TEST(FigureLayout, LabelsStayInsideAndApart) {
-  for (const std::int64_t tokens : {1, 2, 9, 13, 24, 60, 101, 1000, 4000})
-    for (const std::int64_t layers : {1, 12, 49, 101}) {
-      const Figure figure = figure_of(grid_dataset(layers, tokens),
-                                      {.variable = "value", .cells = CellContent::none});
-      const auto all = elements(figure.svg, "text");
-      const double width = figure.width_mm * 72 / 25.4, height = figure.height_mm * 72 / 25.4;
-      std::vector<double> level, upright, rows;
-      for (const Element& text : all) {
-        EXPECT_GE(text.number("x"), 0);
-        EXPECT_LE(text.number("x"), width);
-        EXPECT_GE(text.number("y"), 0);
-        EXPECT_LE(text.number("y"), height) << tokens << " x " << layers;
-        const bool turned = text.attributes.contains("transform");
-        const bool at_end =
-            text.attributes.contains("text-anchor") && text.attributes.at("text-anchor") == "end";
-        if (turned && at_end) upright.push_back(text.number("x"));
-        if (!turned && at_end) rows.push_back(text.number("y"));
-      }
-      for (std::vector<double>* places : {&upright, &rows}) {
-        std::sort(places->begin(), places->end());
-        for (std::size_t i = 1; i < places->size(); ++i)
-          EXPECT_GE((*places)[i] - (*places)[i - 1], 7) << tokens << " x " << layers;
-      }
-    }
-}
-
-TEST(FigureLayout, SizesAreThoseOfTheRequest) {
-  const Figure figure =
-      figure_of(grid_dataset(5, 5), {.variable = "value", .width_mm = 170, .height_mm = 60});
-  EXPECT_THAT(figure.svg, HasSubstr("width=\"481.89pt\" height=\"170.08pt\""));
-  EXPECT_THAT(figure.svg, HasSubstr("font-size=\"7\""));
-}
-
 TEST(FigureText, FactsAreInTheDescription) {
   const Figure figure = figure_of(
       grid_dataset(2, 2),
