@@ -1,20 +1,16 @@
-// Texts of strangers in all places of a page and of a figure. They are drawn, so that no list of
+// Texts of strangers in all places of a page. They are drawn, so that no list of
 // known attacks is the limit; the seed is fixed, so that a failure can be repeated.
-#include "framework/report/page/hostile_texts.hpp"
 
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/arange.h>
-#include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-#include <set>
+#include <algorithm>
+#include <string>
+#include <vector>
 
 #include "framework/report/page/page_reader.hpp"
+#include "framework/report/page/placed_texts.hpp"
 #include "fuzz/strict_html.hpp"
-#include "report/figure/figure.hpp"
-#include "report/figure/scene.hpp"
 #include "report/page/page.hpp"
 
 namespace lensbench {
@@ -23,74 +19,13 @@ namespace {
 using nlohmann::json;
 using testing::came_back;
 using testing::HostileText;
-using testing::HostileTexts;
+using testing::kTokensOfCase;
+using testing::kVocabularySize;
 using testing::PageReader;
+using testing::PlacedTexts;
+using testing::result_with;
 
-/// Texts of all places of a page, by a name of the place.
-class PlacedTexts {
- public:
-  explicit PlacedTexts(std::uint64_t seed) : from_(seed) {}
-  /// Texts without anything to escape, for the page that others are compared with.
-  PlacedTexts() : from_(0), harmless_(true) {}
-
-  std::string at(const std::string& place) { return keep(place, from_.draw()); }
-  std::string stored(const std::string& place) { return keep(place, from_.draw_storable()); }
-  std::vector<std::string> list(const std::string& place, int count) {
-    std::vector<std::string> texts;
-    for (int i = 0; i < count; ++i) texts.push_back(stored(place + std::to_string(i)));
-    return texts;
-  }
-  const HostileText& operator[](const std::string& place) const { return texts_.at(place); }
-  std::size_t size() const { return texts_.size(); }
-
- private:
-  std::string keep(const std::string& place, HostileText text) {
-    if (harmless_) {
-      const std::string plain = "x" + std::to_string(texts_.size());
-      text = {plain, plain, plain};
-    }
-    return texts_.emplace(place, std::move(text)).first->second.bytes;
-  }
-
-  HostileTexts from_;
-  bool harmless_ = false;
-  std::map<std::string, HostileText> texts_;
-};
-
-constexpr int kTokensOfCase = 5, kLayersOfCase = 3, kConcepts = 4, kCasesOfRun = 3,
-              kVocabularySize = 12;
-
-/// A result over tokens, layers, ranks and concepts, with texts in all its descriptions.
-Dataset result_with(PlacedTexts& texts) {
-  Dataset data;
-  add_token_axis(data, {0, 1, 2, 3, 4}, texts.list("token", kTokensOfCase));
-  add_layer_axis(data, kLayersOfCase - 1);
-  data.add_coordinate("rank", at::tensor({1}, at::kInt));
-  data.add_coordinate("concept", texts.list("concept", kConcepts));
-  const auto numbers = [](std::vector<std::int64_t> shape) {
-    std::int64_t count = 1;
-    for (const std::int64_t length : shape) count *= length;
-    return at::arange(count, at::kFloat).reshape(shape);
-  };
-  const auto add = [&](const std::string& name, std::vector<std::string> dims, at::Tensor values) {
-    data.add(name, std::move(dims), std::move(values), texts.stored("unit of " + name),
-             texts.stored("meaning of " + name));
-    data.set_attribute(name, "view", std::string("heatmap"));
-    data.set_attribute(name, "remark", texts.stored("remark of " + name));
-  };
-  add("target_probability", {"layer", "token"}, numbers({kLayersOfCase, kTokensOfCase}));
-  add("concept_score", {"layer", "concept"}, numbers({kLayersOfCase, kConcepts}));
-  data.add("top_id", {"layer", "token", "rank"},
-           at::arange(kLayersOfCase * kTokensOfCase, at::kLong)
-               .remainder(kVocabularySize)
-               .reshape({kLayersOfCase, kTokensOfCase, 1}),
-           "1", "ids", Holds::token_ids);
-  data.add("top_probability", {"layer", "token", "rank"},
-           numbers({kLayersOfCase, kTokensOfCase, 1}), "1", "p");
-  data.add("answer", "concept", texts.list("answer", kConcepts), texts.stored("meaning of answer"));
-  data.attributes["method"] = texts.stored("attribute");
-  return data;
-}
+constexpr int kCasesOfRun = 3;
 
 json record_with(PlacedTexts& texts, const std::string& kind) {
   return {{"role", texts.at(kind + " role")},
@@ -335,75 +270,6 @@ TEST_F(HostilePage, HasNoScriptsButItsOwn) {
     EXPECT_EQ(page.find("<img"), std::string::npos);
     EXPECT_NO_THROW(json(page).dump()) << "the page is not valid UTF-8";
   });
-}
-
-/// Names of the elements of a part.
-std::set<std::string> names_in(const fuzz::StrictHtml& part) {
-  std::set<std::string> names;
-  for (const std::string& tag : part.tags) names.insert(tag.substr(0, tag.find(' ')));
-  return names;
-}
-
-/// An SVG as a strict reader of XML 1.0 reads it.
-fuzz::StrictHtml read_svg(const std::string& svg) {
-  for (const char c : svg)
-    EXPECT_TRUE(static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t')
-        << "a control character, which XML does not allow";
-  for (const char* character : {"\xef\xbf\xbe", "\xef\xbf\xbf"})
-    EXPECT_EQ(svg.find(character), std::string::npos);
-  EXPECT_NO_THROW(json(svg).dump()) << "not valid UTF-8";
-  return fuzz::StrictHtml(svg);
-}
-
-TEST(HostileFigure, EveryTextOfASceneComesBack) {
-  HostileTexts from(7);
-  for (int i = 0; i < 1500; ++i) {
-    const HostileText title = from.draw(), description = from.draw(), label = from.draw();
-    figure::Scene scene;
-    scene.width = scene.height = 10;
-    scene.font = "Arial";
-    scene.title = title.bytes;
-    scene.description = description.bytes;
-    scene.add(figure::Text{.x = 1, .y = 2, .text = label.bytes});
-    const fuzz::StrictHtml found = read_svg(figure::svg_of(scene));
-    ASSERT_EQ(found.tags.size(), 5U);  // svg, title, desc, rect, text
-    std::vector<std::string> texts;
-    for (const std::string& text : found.texts)
-      if (text != "\n") texts.push_back(text);
-    ASSERT_EQ(texts.size(), 3U) << i;
-    EXPECT_TRUE(came_back(texts[0], title.bytes, title.in_markup)) << title.bytes;
-    EXPECT_TRUE(came_back(texts[1], description.bytes, description.in_markup)) << i;
-    EXPECT_TRUE(came_back(texts[2], label.bytes, label.in_markup)) << label.bytes;
-  }
-}
-
-// Texts are made visible and cut, so that only the elements can be compared.
-TEST(HostileFigure, OfHostileResultsHasTheElementsOfFiguresAlone) {
-  const std::set<std::string> known = {"svg", "title", "desc", "rect",
-                                       "g",   "path",  "text", "circle"};
-  const std::set<figure::Kind> kinds = {figure::Kind::heatmap, figure::Kind::lines,
-                                        figure::Kind::bars};
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
-    PlacedTexts texts(seed);
-    const Dataset data = result_with(texts);
-    for (const char* variable : {"target_probability", "concept_score"})
-      for (const figure::Kind kind : kinds) {
-        SCOPED_TRACE(std::to_string(seed) + " " + variable + " " + figure::to_string(kind));
-        const std::string number = std::to_string(static_cast<int>(kind)) + variable;
-        const figure::Figure drawn = figure::draw(
-            data,
-            {.variable = variable,
-             .dataset = texts.at("dataset" + number),
-             .kind = kind,
-             .case_id = texts.at("case" + number),
-             .facts = {{"command", texts.at("command" + number)}}},
-            [&](std::int64_t id) { return texts.at("id" + number + std::to_string(id)); });
-        EXPECT_THAT(known, ::testing::IsSupersetOf(names_in(read_svg(drawn.svg))));
-        // Characters that turn the direction of a text would move what follows them.
-        for (const char* turning : {"\u202e", "\u2066", "\u2069", "\u200f", "\u061c", "\u2028"})
-          EXPECT_EQ(drawn.svg.find(turning), std::string::npos);
-      }
-  }
 }
 
 }  // namespace
