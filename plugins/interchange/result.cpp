@@ -60,7 +60,7 @@ void add_accuracy(Dataset& dataset, const InterchangePlan& plan, const Found& fo
       " (NaN: arbitrary labels of a basis that is not trained; the placebo where no other test "
       "pair "
       "has another source, value and answer)";
-  // The terminal draws the first two dimensions: the accuracy of a block and its controls in a row.
+  // Maps have the first two dimensions: the accuracy of a block and its controls in a row.
   const at::Tensor runs = at::cat({found.accuracy.unsqueeze(2), found.control_accuracy}, 2);
   dataset.add("side_by_side", {"layer", "run", "basis", "position"},
               by_place(plan, runs).permute({0, 3, 2, 1}).contiguous(), "1",

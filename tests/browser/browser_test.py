@@ -7,6 +7,7 @@ lensbench too, pages of real runs are tested as well. Exit code 77: no browser.
 import html
 import json
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -91,6 +92,27 @@ class Views(PageTest):
         self.panel("panel.querySelectorAll('.tools button')[2].click()")
         self.assertEqual(self.panel("return panel.querySelector('.command code').textContent"),
                          "lensbench plot made.h5 lens/target_probability --case prompt-2 -o figure.svg")
+
+    def figure_command(self, state):
+        """The command below the last picture of a view."""
+        self.browser.state(state)
+        self.panel("const knob = [...panel.querySelectorAll('.tools button')].filter(one => one.textContent === 'figure command').pop(); if (knob.getAttribute('aria-expanded') === 'false') knob.click()")
+        return self.panel("return [...panel.querySelectorAll('.command code')].pop().textContent")
+
+    def test_figure_commands_name_the_part_that_is_shown(self):
+        self.open("whole", "case=prompt-2")
+        start = "lensbench plot made.h5"
+        self.assertEqual(self.figure_command("case=prompt-2&view=attention&at-block=1&at-head=2"),
+                         f"{start} attention/pattern --case prompt-2 --at block=1 --at head=2 -o figure.svg")
+        self.assertEqual(self.figure_command("case=prompt-2&view=attribution&cell=2,5"),
+                         f"{start} attribution/head_contribution --case prompt-2 --tokens 5:5 -o figure.svg")
+        cube = "view=general&general=facts/cube"
+        self.assertEqual(self.figure_command(cube), f"{start} facts/cube --at alpha=0 -o figure.svg")
+        self.panel("const slider = panel.querySelector('.slider input'); slider.value = 3; slider.dispatchEvent(new Event('input', {bubbles: true}))")
+        self.assertEqual(self.figure_command(cube), f"{start} facts/cube --at alpha=3 -o figure.svg")
+        self.assertEqual(self.figure_command("view=maps"), f"{start} steering/effect -o figure.svg")
+        self.assertIn("plot made.h5 trace/", self.figure_command("view=generation"))
+        self.assertEqual(self.figure_command("view=general&general=facts/perplexity"), "lensbench export made.h5 facts/perplexity --format csv")
 
     def test_the_address_opens_a_cell(self):
         page = self.open("whole", "case=prompt-2&view=lens&cell=4,9&by=rank&theme=dark")
@@ -368,10 +390,29 @@ class RealRuns(PageTest):
         "activation_patching": (["tool", "activation_patching", "--set", "corrupted= the God of Moses, of Aaron, and of"], ["overview", "attribution", "patching", "tables", "profile", "receipts"]),
     }
 
-    def written(self, name, arguments):
+    def test_figure_commands_draw_figures(self):
+        for name, (arguments, views) in self.RUNS.items():
+            program, path, page = self.program(), self.written(name, arguments), self.browser
+            page.open(path)
+            for view in views:
+                page.state(f"view={view}")
+                self.panel("for (const knob of panel.querySelectorAll('.tools button')) if (knob.textContent === 'figure command' && knob.getAttribute('aria-expanded') === 'false') knob.click()")
+                for command in self.panel("return [...panel.querySelectorAll('.drawer .command code')].map(code => code.textContent)"):
+                    with self.subTest(run=name, view=view, command=command):
+                        words = shlex.split(command)
+                        self.assertEqual(words[0], "lensbench")
+                        # Texts, token ids and single numbers have no figure, so that the command writes them.
+                        done = subprocess.run([program, *words[1:], *(["--force"] if words[1] == "plot" else [])], cwd=FOLDER, capture_output=True, text=True)
+                        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def program(self):
         program = BUNDLE.parent.parent / "bin/lensbench"
         if not program.exists():
             self.skipTest("the command lensbench is not built")
+        return program
+
+    def written(self, name, arguments):
+        program = self.program()
         model = browser.HERE.parent.parent / "models/kjv-gpt2"
         archive, path = FOLDER / f"{name}.h5", FOLDER / f"{name}.html"
         subprocess.run([program, *arguments, "--model", model, "--prompt", " the God of Abraham, of Isaac, and of", "--out", archive, "--quiet"], check=True)

@@ -2,7 +2,9 @@
 #include <sys/wait.h>
 
 #include <chrono>
+#include <deque>
 #include <optional>
+#include <random>
 #include <thread>
 
 #include "archive/archive_reader.hpp"
@@ -192,6 +194,52 @@ TEST_F(Serve, TellsWhyAQuestionIsRefused) {
   const HttpReply reply = ask("logit_lens", longest);
   EXPECT_THAT(reply.status, ::testing::AnyOf(422, 500));
   EXPECT_THAT(reply.body, HasSubstr("256"));
+  EXPECT_EQ(ask("logit_lens", "In the beginning").status, 200);
+}
+
+// The limits are those of the command: tests of the server set their own.
+TEST_F(Serve, RefusesOtherPagesAndAddressesWithoutTheToken) {
+  const std::string body = question("logit_lens", "In the beginning");
+  const auto status = [&](const std::string& target, const std::string& host,
+                          const std::string& origin) {
+    return address()
+        .send("POST " + target + " HTTP/1.1\r\nHost: " + host + "\r\nOrigin: " + origin +
+              "\r\nContent-Type: application/json\r\nContent-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n" + body)
+        .status;
+  };
+  const std::string run = address().path + "run", host = address().host();
+  EXPECT_EQ(status(run, host, "http://" + host), 200);
+  EXPECT_EQ(status(run, host, "http://example.org"), 403);
+  EXPECT_EQ(status(run, host, "null"), 403);
+  EXPECT_EQ(status(run, "example.org", "http://" + host), 403);
+  EXPECT_EQ(status("/run", host, "http://" + host), 403);
+  EXPECT_EQ(status("/" + std::string(32, '0') + "/run", host, "http://" + host), 403);
+}
+
+TEST_F(Serve, RefusesABodyOfMoreThanOneMebibyte) {
+  const std::string body = question("logit_lens", "In the beginning");
+  const std::string padding((1 << 20) - body.size(), ' ');
+  EXPECT_EQ(address().call("POST", "run", body + padding).status, 200);
+  EXPECT_EQ(address().call("POST", "run", body + padding + " ").status, 413);
+}
+
+TEST_F(Serve, AnswersAfterQuestionsThatAreNotJsonAndClientsThatHang) {
+  std::mt19937_64 random(1);
+  const std::string good = question("logit_lens", "In the beginning");
+  for (int i = 0; i < 500; ++i) {
+    std::string body = good;
+    for (int changed = 0; changed < 3; ++changed)
+      body[random() % body.size()] = static_cast<char>(random() % 256);
+    // A change of the prompt alone can leave a question.
+    EXPECT_THAT(address().call("POST", "run", body).status, ::testing::AnyOf(200, 422)) << body;
+  }
+  std::deque<HttpConnection> hanging;
+  const std::string request = address().request("POST", "run", good);
+  for (std::size_t i = 0; i < 100; ++i) {
+    hanging.emplace_back(address().port);
+    hanging.back().send(request.substr(0, i * (request.size() - 1) / 99));
+  }
   EXPECT_EQ(ask("logit_lens", "In the beginning").status, 200);
 }
 

@@ -61,7 +61,8 @@ struct HorizontalLabels {
 };
 
 /// Labels under the axis: those of the indices, or round numbers of a numeric coordinate.
-HorizontalLabels horizontal_labels(const PlotArea& area, const Axis& axis) {
+/// \param longest  most points of an upright label
+HorizontalLabels horizontal_labels(const PlotArea& area, const Axis& axis, double longest) {
   HorizontalLabels labels;
   if (!axis.is_text) {
     labels.title = words_of(axis.dim);
@@ -79,7 +80,7 @@ HorizontalLabels horizontal_labels(const PlotArea& area, const Axis& axis) {
     return labels;
   }
   const double pitch = axis.size() > 1 ? area.x(1) - area.x(0) : area.width;
-  const AxisLabels found = column_labels(axis, pitch);
+  const AxisLabels found = column_labels(axis, pitch, longest);
   for (const auto& [index, text] : found.shown) labels.shown.emplace_back(area.x(index), text);
   labels.upright = found.upright;
   labels.extent = found.extent;
@@ -154,7 +155,7 @@ PlotArea add_axes(Drawing& drawing, const Axis& axis, const std::vector<double>&
     area.width = drawing.scene.width - area.left - right - kMargin;
     if (area.width < 20)
       throw UsageError("--width: the labels leave no room for the plot; make the figure wider");
-    labels = horizontal_labels(area, axis);
+    labels = horizontal_labels(area, axis, longest_label(drawing));
     const double below = kTick + 1.5 + labels.extent + kLineHeight;
     area.height = plot_height(drawing, below + 3, chosen);
     area.bottom = area.top + area.height + below;

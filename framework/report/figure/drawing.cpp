@@ -13,9 +13,9 @@ namespace {
 constexpr const char* kFamilies =
     "Helvetica, Arial, Liberation Sans, Nimbus Sans, DejaVu Sans, sans-serif";
 constexpr double kLeastPlot = 20;
-/// Widths of DejaVu Sans, the widest of these families, over those of Helvetica, by which texts are
-/// measured: the mean over English sentences.
-constexpr double kOfDejaVu = 1.17, kBoldOfDejaVu = 1.34;
+/// Width of bold letters over that of regular ones in DejaVu Sans, the widest of these families:
+/// the mean over English sentences.
+constexpr double kBold = 1.14;
 /// Room above and below an upright text, by which neighbours do not touch.
 constexpr double kPitch = 7.4;
 constexpr double kBarWidth = 6, kBarGap = 6, kTickGap = 2.5;
@@ -83,8 +83,38 @@ std::size_t bar_ticks(double height) {
   return std::clamp<std::size_t>(static_cast<std::size_t>(height / 13), 3, 6);
 }
 
+double widest(const Axis& axis) {
+  double width = 0;
+  for (const auto& label : axis.labels) width = std::max(width, text_width(label, kTextSize));
+  return width;
+}
+
+/// Longest text of a token: a longer one would take the room of the plot for itself alone.
+constexpr double kLongestToken = 75;
+
+/// Cuts the texts and measures the widest one.
+void fit_shown(AxisLabels& labels, double longest) {
+  std::vector<std::string> texts;
+  texts.reserve(labels.shown.size());
+  for (const auto& [index, text] : labels.shown) texts.push_back(text);
+  texts = cut_texts(texts, kTextSize, longest);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    labels.extent = std::max(labels.extent, text_width(texts[i], kTextSize));
+    labels.shown[i].second = std::move(texts[i]);
+  }
+}
+
+AxisLabels all_labels(const Axis& axis, double longest) {
+  if (axis.is_token) longest = std::min(longest, kLongestToken);
+  AxisLabels labels;
+  for (std::size_t i = 0; i < axis.size(); ++i) labels.shown.emplace_back(i, axis.labels[i]);
+  fit_shown(labels, longest);
+  labels.title = words_of(axis.dim);
+  return labels;
+}
+
 /// Numbers of an axis at round distances, in place of texts that have no room.
-AxisLabels thinned(const Axis& axis, std::size_t most, double width_of_label) {
+AxisLabels thinned(const Axis& axis, std::size_t most, double longest) {
   AxisLabels labels;
   const std::size_t step = label_step(axis.size(), most);
   for (std::size_t i = 0; i < axis.size(); ++i) {
@@ -94,37 +124,8 @@ AxisLabels thinned(const Axis& axis, std::size_t most, double width_of_label) {
   }
   // Numbers at other distances than 1 may all miss the round ones.
   if (labels.shown.empty()) labels.shown.emplace_back(0, axis.labels[0]);
-  for (const auto& [index, text] : labels.shown)
-    labels.extent = std::max(labels.extent, text_width(text, kTextSize));
-  labels.extent = std::min(labels.extent, width_of_label);
+  fit_shown(labels, longest);
   labels.title = axis.is_token ? "position" : words_of(axis.dim);
-  return labels;
-}
-
-double widest(const Axis& axis) {
-  double width = 0;
-  for (const auto& label : axis.labels) width = std::max(width, text_width(label, kTextSize));
-  return width;
-}
-
-constexpr double kLongestLabel = 75;
-
-void cut_shown(AxisLabels& labels) {
-  std::vector<std::string> texts;
-  texts.reserve(labels.shown.size());
-  for (const auto& [index, text] : labels.shown) texts.push_back(text);
-  texts = cut_texts(texts, kTextSize, kLongestLabel);
-  for (std::size_t i = 0; i < texts.size(); ++i) labels.shown[i].second = texts[i];
-}
-
-AxisLabels all_labels(const Axis& axis, double longest) {
-  AxisLabels labels;
-  const std::vector<std::string> texts = cut_texts(axis.labels, kTextSize, longest);
-  for (std::size_t i = 0; i < axis.size(); ++i) {
-    labels.shown.emplace_back(i, texts[i]);
-    labels.extent = std::max(labels.extent, text_width(labels.shown.back().second, kTextSize));
-  }
-  labels.title = words_of(axis.dim);
   return labels;
 }
 
@@ -150,11 +151,11 @@ void begin(Drawing& drawing, const std::string& fixed) {
   drawing.top = kMargin;
   if (!drawing.request.title) return;
   const double width = scene.width - 2 * kMargin;
-  for (const auto& line : wrapped(scene.title, width / kBoldOfDejaVu, 2)) {
+  for (const auto& line : wrapped(scene.title, width / kBold, 2)) {
     drawing.top += kLineHeight;
     scene.add(Text{.x = kMargin, .y = drawing.top - 2, .text = line, .bold = true});
   }
-  for (const auto& line : wrapped(subtitle_of(drawing, fixed), width / kOfDejaVu, 2)) {
+  for (const auto& line : wrapped(subtitle_of(drawing, fixed), width, 2)) {
     drawing.top += kLineHeight;
     scene.add(Text{.x = kMargin, .y = drawing.top - 2, .text = line, .fill = kFaint});
   }
@@ -298,7 +299,11 @@ void add_colour_bar(Drawing& drawing, const ColourScale& colours, double x, doub
                          .upright = true});
 }
 
-AxisLabels column_labels(const Axis& axis, double pitch) {
+double longest_label(const Drawing& drawing) {
+  return drawing.scene.width / 2;
+}
+
+AxisLabels column_labels(const Axis& axis, double pitch, double longest) {
   if (widest(axis) + 3 <= pitch) {
     AxisLabels labels = all_labels(axis, pitch);
     labels.extent = kLineHeight;
@@ -306,7 +311,7 @@ AxisLabels column_labels(const Axis& axis, double pitch) {
   }
   const bool texts = axis.is_token || axis.is_text;
   if (texts && pitch >= kPitch) {
-    AxisLabels labels = all_labels(axis, kLongestLabel);
+    AxisLabels labels = all_labels(axis, longest);
     labels.upright = true;
     return labels;
   }
@@ -315,25 +320,22 @@ AxisLabels column_labels(const Axis& axis, double pitch) {
     AxisLabels labels = thinned(
         axis,
         static_cast<std::size_t>(std::max(1.0, static_cast<double>(axis.size()) * pitch / kPitch)),
-        kLongestLabel);
-    cut_shown(labels);
+        longest);
     labels.upright = true;
     return labels;
   }
   const double number = text_width(decimal(axis.numbers.back(), 0), kTextSize) + 5;
   const double length = static_cast<double>(axis.size()) * pitch;
-  AxisLabels labels = thinned(axis, static_cast<std::size_t>(std::max(1.0, length / number)), 1e9);
+  AxisLabels labels =
+      thinned(axis, static_cast<std::size_t>(std::max(1.0, length / number)), longest);
   labels.extent = kLineHeight;
   return labels;
 }
 
-AxisLabels row_labels(const Axis& axis, double pitch) {
-  if (pitch >= kPitch) return all_labels(axis, kLongestLabel);
+AxisLabels row_labels(const Axis& axis, double pitch, double longest) {
+  if (pitch >= kPitch) return all_labels(axis, longest);
   const double length = static_cast<double>(axis.size()) * pitch;
-  AxisLabels labels =
-      thinned(axis, static_cast<std::size_t>(std::max(1.0, length / kLineHeight)), kLongestLabel);
-  cut_shown(labels);
-  return labels;
+  return thinned(axis, static_cast<std::size_t>(std::max(1.0, length / kLineHeight)), longest);
 }
 
 }  // namespace lensbench::figure

@@ -79,9 +79,13 @@ struct AxisLabels {
 };
 /// Labels under columns: texts side by side, upright where they are too long, positions where not
 /// every token has room.
-/// \param pitch  width of a column
-AxisLabels column_labels(const Axis& axis, double pitch);
-/// Labels at rows. \param pitch  height of a row
-AxisLabels row_labels(const Axis& axis, double pitch);
+/// \param pitch    width of a column
+/// \param longest  most points of an upright label
+AxisLabels column_labels(const Axis& axis, double pitch, double longest);
+/// Labels at rows. \param pitch  height of a row \param longest  most points of a label
+AxisLabels row_labels(const Axis& axis, double pitch, double longest);
+/// Most points of a label of an axis: half of the width of the figure, so that the plot keeps the
+/// rest. Labels take as much room as the widest of them needs.
+double longest_label(const Drawing& drawing);
 
 }  // namespace lensbench::figure

@@ -9,12 +9,12 @@ namespace {
 
 constexpr std::size_t kMostPanels = 4;
 
-/// Short axis of texts (methods, kinds) before two others, whose indices get a map each.
-std::optional<std::size_t> axis_of_panels(const Slice& slice) {
-  if (slice.axes.size() != 3) return std::nullopt;
+/// Whether a short axis of texts (methods, kinds) comes before two others: each of its indices gets
+/// a map.
+bool has_panels(const Slice& slice) {
+  if (slice.axes.size() < 3) return false;
   const Axis& first = slice.axes.front();
-  const bool short_texts = first.is_text && !first.is_token && first.size() <= kMostPanels;
-  return short_texts ? std::optional<std::size_t>(0) : std::nullopt;
+  return first.is_text && !first.is_token && first.size() <= kMostPanels;
 }
 
 /// Tokens across, as they are read.
@@ -104,11 +104,14 @@ void draw_heatmap(Drawing& drawing) {
     fix(slice, *cases, 0);
   if (const auto cases = slice.find("case"); cases && slice.axes.size() > 2) fix(slice, *cases, 0);
   Map map;
-  if (const auto panels = axis_of_panels(slice)) {
-    const Axis axis = slice.axes[*panels];
+  const bool panels = has_panels(slice);
+  // The first dimensions are those that the tool wants to be compared, as in the terminal.
+  fix_down_to(slice, panels ? 3 : 2);
+  if (panels) {
+    const Axis axis = slice.axes.front();
     for (std::size_t i = 0; i < axis.size(); ++i) {
       Slice part = slice;
-      fix(part, *panels, i);
+      fix(part, 0, i);
       turn(part);
       map.panels.push_back(panel_of(part, axis.labels[i]));
       map.rows = part.axes[0];
@@ -116,7 +119,6 @@ void draw_heatmap(Drawing& drawing) {
     }
     begin(drawing, slice.fixed);
   } else {
-    fix_down_to(slice, 2);
     if (slice.axes.size() < 2)
       throw UsageError(drawing.request.variable +
                        ": a heatmap needs two dimensions; the variable "

@@ -50,7 +50,7 @@ class MapPainter {
     row_title();
     add_colour_bar(drawing_, colours_,
                    at_.left + at_.step_x * static_cast<double>(across() - 1) + at_.panel_width,
-                   at_.top, plot_bottom() - at_.top);
+                   at_.top, bar_height());
     end(drawing_, legend(plot_bottom() + below_));
   }
 
@@ -58,9 +58,10 @@ class MapPainter {
   std::size_t across() const { return std::min(map_.panels_across, map_.panels.size()); }
   double n_rows() const { return static_cast<double>(map_.rows.size()); }
   double n_columns() const { return static_cast<double>(map_.columns.size()); }
-  double plot_bottom() const {
-    return at_.top + at_.step_y * static_cast<double>(at_.down - 1) + at_.panel_height;
+  double bar_height() const {
+    return at_.step_y * static_cast<double>(at_.down - 1) + at_.panel_height;
   }
+  double plot_bottom() const { return at_.top + bar_height(); }
 
   void lay_out() {
     const auto n_across = static_cast<double>(across());
@@ -70,15 +71,15 @@ class MapPainter {
     // The height of rows decides which labels they have, and the labels the width that remains.
     at_.cell_height = kRowHeight;
     for (int pass = 0; pass < 2; ++pass) {
-      at_.rows = row_labels(map_.rows, at_.cell_height);
-      at_.bar_width = colour_bar_width(colours_, 100);
+      at_.rows = row_labels(map_.rows, at_.cell_height, longest_label(drawing_));
+      at_.bar_width = colour_bar_width(colours_, pass == 0 ? kHighestPlot : bar_height());
       at_.left = kMargin + kLineHeight + at_.rows.extent + kTick + 1.5;
       const double room = drawing_.scene.width - at_.left - at_.bar_width - kMargin;
       at_.panel_width = (room - kGap * (n_across - 1)) / n_across;
       if (at_.panel_width < 10)
         throw UsageError("--width: the labels leave no room for the map; make the figure wider");
       at_.cell_width = at_.panel_width / n_columns();
-      at_.columns = column_labels(map_.columns, at_.cell_width);
+      at_.columns = column_labels(map_.columns, at_.cell_width, longest_label(drawing_));
       below_ = kTick + 1.5 + at_.columns.extent + kLineHeight;
       at_.panel_height = chosen_height();
       const double others = (title + kGap) * (n_down - 1) + title;
@@ -87,10 +88,10 @@ class MapPainter {
           plot_height(drawing_, below_ + others + legends, at_.panel_height * n_down);
       at_.panel_height = all / n_down;
       at_.cell_height = at_.panel_height / n_rows();
+      at_.step_y = at_.panel_height + kGap + title;
     }
     at_.top = drawing_.top + title;
     at_.step_x = at_.panel_width + kGap;
-    at_.step_y = at_.panel_height + kGap + title;
   }
 
   double chosen_height() const {

@@ -10,12 +10,23 @@
 namespace lensbench::figure {
 namespace {
 
-constexpr double kStep = 9.4, kLongest = 100;
+constexpr double kStep = 9.4;
 
-double widest_label(const std::vector<RowOfValue>& rows) {
-  double width = 0;
-  for (const RowOfValue& row : rows) width = std::max(width, text_width(row.label, kTextSize));
-  return std::min(width, kLongest);
+/// Names of the rows that are drawn: all of them, or every second, third … one where rows are lower
+/// than a line of text.
+AxisLabels names_of_rows(const std::vector<RowOfValue>& rows, double height, double longest) {
+  const std::size_t every =
+      label_step(rows.size(), static_cast<std::size_t>(std::max(1.0, height / (kTextSize + 0.6))));
+  std::vector<std::string> names;
+  names.reserve(rows.size());
+  for (const RowOfValue& row : rows) names.push_back(row.label);
+  names = cut_texts(names, kTextSize, longest);
+  AxisLabels labels;
+  for (std::size_t i = 0; i < rows.size(); i += every) {
+    labels.extent = std::max(labels.extent, text_width(names[i], kTextSize));
+    labels.shown.emplace_back(i, std::move(names[i]));
+  }
+  return labels;
 }
 
 /// Room for numbers on one side of the bars.
@@ -81,18 +92,19 @@ RowArea add_rows(Drawing& drawing, const std::vector<RowOfValue>& rows, const st
   const bool log = drawing.request.log;
   const double left_room = style.numbers ? number_room(rows, true) : 0;
   const double right_room = style.numbers ? number_room(rows, false) : 4;
-  area.left = kMargin + kLineHeight + widest_label(rows) + kTick + 2 + left_room;
+  area.top = drawing.top + 1;
+  const double below = kTick + 1.5 + 2 * kLineHeight;
+  area.height = plot_height(drawing, below + 1, kStep * static_cast<double>(rows.size()));
+  area.step = area.height / static_cast<double>(rows.size());
+  area.bottom = area.top + area.height + below;
+  const AxisLabels names = names_of_rows(rows, area.height, longest_label(drawing));
+  area.left = kMargin + kLineHeight + names.extent + kTick + 2 + left_room;
   area.width = drawing.scene.width - area.left - right_room - kMargin;
   if (area.width < 20)
     throw UsageError("--width: the labels leave no room for the plot; make the figure wider");
   area.scale = value_scale(drawing, values_of_rows(rows, style, log));
   const auto most = static_cast<std::size_t>(std::max(2.0, area.width / 34));
   if (!drawing.request.range && !style.numbers) area.scale = widened(area.scale, most);
-  area.top = drawing.top + 1;
-  const double below = kTick + 1.5 + 2 * kLineHeight;
-  area.height = plot_height(drawing, below + 1, kStep * static_cast<double>(rows.size()));
-  area.step = area.height / static_cast<double>(rows.size());
-  area.bottom = area.top + area.height + below;
   const auto at = ticks(area.scale, most);
   const auto labels = tick_labels(at, area.scale.log);
   const double y = area.top + area.height;
@@ -110,17 +122,10 @@ RowArea add_rows(Drawing& drawing, const std::vector<RowOfValue>& rows, const st
                            .y = y + kTick + 1 + kTextSize,
                            .text = labels[i],
                            .anchor = Anchor::middle});
-  // Rows that are lower than a line of text have every second, third … label.
-  const std::size_t every = label_step(
-      rows.size(), static_cast<std::size_t>(std::max(1.0, area.height / (kTextSize + 0.6))));
-  std::vector<std::string> names;
-  names.reserve(rows.size());
-  for (const RowOfValue& row : rows) names.push_back(row.label);
-  names = cut_texts(names, kTextSize, kLongest);
-  for (std::size_t i = 0; i < rows.size(); i += every)
+  for (const auto& [row, name] : names.shown)
     drawing.scene.add(Text{.x = area.left - left_room - 3,
-                           .y = area.y(i) + kMiddle,
-                           .text = names[i],
+                           .y = area.y(row) + kMiddle,
+                           .text = name,
                            .anchor = Anchor::end});
   drawing.scene.add(
       Text{.x = area.left + area.width / 2,

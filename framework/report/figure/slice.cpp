@@ -3,6 +3,7 @@
 #include <ATen/ops/sub.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <lensbench/error.hpp>
 
@@ -134,6 +135,22 @@ void select_case(Slice& slice, std::size_t axis, std::int64_t number) {
   slice.axes.erase(slice.axes.begin() + static_cast<std::ptrdiff_t>(axis));
 }
 
+/// Index of a label as one types it: the text of the axis, or the number of its coordinate, which a
+/// label may have rounded and with the minus sign U+2212. The length of the axis if it is not
+/// there.
+std::size_t index_of(const Axis& axis, const std::string& label) {
+  const auto& labels = axis.labels;
+  const auto found = std::find(labels.begin(), labels.end(), visible(label, Blanks::kept));
+  if (found != labels.end() || axis.is_text || axis.is_token)
+    return static_cast<std::size_t>(found - labels.begin());
+  double number = 0;
+  const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), number);
+  if (error != std::errc() || end != label.data() + label.size()) return axis.size();
+  const auto& numbers = axis.numbers;
+  return static_cast<std::size_t>(std::find(numbers.begin(), numbers.end(), number) -
+                                  numbers.begin());
+}
+
 /// Fixes the dimensions of --at.
 void apply_labels(Slice& slice, const Request& request) {
   for (const auto& [dim, label] : request.at) {
@@ -144,12 +161,11 @@ void apply_labels(Slice& slice, const Request& request) {
       throw UsageError("--at: " + request.variable + " does not have the dimension '" + dim + "'" +
                        suggest(dim, dims));
     }
-    const auto& labels = slice.axes[*axis].labels;
-    const auto found = std::find(labels.begin(), labels.end(), visible(label, Blanks::kept));
-    if (found == labels.end())
+    const std::size_t index = index_of(slice.axes[*axis], label);
+    if (index == slice.length(*axis))
       throw UsageError("--at: the dimension '" + dim + "' does not have the label '" + label + "'" +
-                       suggest(label, labels));
-    fix(slice, *axis, static_cast<std::size_t>(found - labels.begin()));
+                       suggest(label, slice.axes[*axis].labels));
+    fix(slice, *axis, index);
   }
 }
 
@@ -316,22 +332,19 @@ void fix(Slice& slice, std::size_t axis, std::size_t index) {
 }
 
 void fix_down_to(Slice& slice, std::size_t most) {
-  const auto fix_first_that = [&](auto suits) {
-    for (std::size_t axis = 0; axis < slice.axes.size() && slice.axes.size() > most; ++axis)
-      if (suits(slice.axes[axis])) {
-        fix(slice, axis, slice.axes[axis].is_token ? slice.length(axis) - 1 : 0);
-        return true;
-      }
-    return false;
+  const auto fix_at = [&](std::size_t axis) {
+    fix(slice, axis, slice.axes[axis].is_token ? slice.length(axis) - 1 : 0);
   };
-  while (fix_first_that([](const Axis& axis) { return numbers_cases(axis.dim); })) {
-  }
-  while (fix_first_that([](const Axis& axis) { return axis.dim == "rank"; })) {
-  }
-  while (fix_first_that([](const Axis& axis) { return axis.dim == "token"; })) {
-  }
-  while (fix_first_that([](const Axis&) { return true; })) {
-  }
+  const auto fix_all_that = [&](auto suits) {
+    for (std::size_t axis = 0; axis < slice.axes.size() && slice.axes.size() > most;)
+      if (suits(slice.axes[axis]))
+        fix_at(axis);
+      else
+        ++axis;
+  };
+  fix_all_that([](const Axis& axis) { return numbers_cases(axis.dim); });
+  fix_all_that([](const Axis& axis) { return axis.dim == "rank"; });
+  while (slice.axes.size() > most) fix_at(most);
 }
 
 void transpose(Slice& slice) {

@@ -64,8 +64,8 @@ Slice difference(Slice slice, const Slice& against, const std::string& name);
 
 /// Removes an axis at one of its indices and says so in `fixed`.
 void fix(Slice& slice, std::size_t axis, std::size_t index);
-/// Fixes axes until `most` remain: cases and ranks at the first index, tokens at the last one,
-/// others at the first one, in this order.
+/// Fixes axes until `most` remain: cases and ranks at the first index, then those after the first
+/// `most`, tokens at the last index and others at the first one.
 void fix_down_to(Slice& slice, std::size_t most);
 /// Exchanges the axes of a slice with two of them.
 void transpose(Slice& slice);

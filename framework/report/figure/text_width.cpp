@@ -12,33 +12,34 @@
 namespace lensbench::figure {
 namespace {
 
-/// Widths of the characters U+0020 to U+007E in thousandths of the size, from Adobe's font metrics
-/// of Helvetica.
+/// Widths of the characters U+0020 to U+007E in thousandths of the size, in the wider of Helvetica
+/// (Adobe's font metrics) and DejaVu Sans (its file), since a viewer shows a figure in the first of
+/// its families that is installed.
 constexpr std::array<std::uint16_t, 95> kWidths{
-    278,  278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278,  // to /
-    556,  556, 556, 556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556,  // to ?
-    1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778,  // to O
-    667,  778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556,  // to _
-    333,  556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556,  // to o
-    556,  556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584};
+    318,  401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337,  // to /
+    636,  636, 636, 636, 636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 556,  // to ?
+    1015, 684, 686, 722, 770, 667, 611, 778, 752, 295, 500, 667, 557, 863, 748, 787,  // to O
+    667,  787, 722, 667, 611, 732, 684, 989, 685, 667, 685, 390, 337, 390, 838, 556,  // to _
+    500,  613, 635, 550, 635, 615, 352, 635, 634, 278, 278, 579, 278, 974, 634, 612,  // to o
+    635,  635, 411, 521, 392, 634, 592, 818, 592, 592, 525, 636, 337, 636, 838};
 
 constexpr std::string_view kCut = "\u2026";
 
 double thousandths(char32_t character) {
   if (character >= 0x20 && character <= 0x7e) return kWidths[character - 0x20];
   switch (character) {
-    case 0xb7:  // the mark of a blank, in Arial, where it is wider than in Helvetica
+    case 0xb7:  // the mark of a blank, in Arial, where it is widest
       return 333;
     case 0x2212:
-      return 584;
+      return 838;
     case 0x2026:
       return 1000;
     default:
       break;
   }
   const int cells = utf8proc_charwidth(static_cast<utf8proc_int32_t>(character));
-  // Capitals of other alphabets are about as wide as those of Latin.
-  return cells == 0 ? 0 : cells > 1 ? 1000 : 667;
+  // Letters of other alphabets are about as wide as the capitals of Latin.
+  return cells == 0 ? 0 : cells > 1 ? 1000 : 690;
 }
 
 /// A text without its middle: two fifths of the width are of its beginning.

@@ -351,9 +351,13 @@ json commands_of(const RunSource& source) {
 json name_value_pairs(const json& facts) {
   json pairs = json::array();
   if (!facts.is_object()) return pairs;
-  for (const auto& [name, value] : facts.items())
-    pairs.push_back({name, value.is_string() ? value.get<std::string>() : value.dump()});
+  for (const auto& [name, value] : facts.items()) pairs.push_back({name, json_text(value)});
   return pairs;
+}
+
+std::string json_text(const json& value) {
+  return value.is_string() ? value.get<std::string>()
+                           : value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 json page_index(const PageContent& content, BlockList& blocks) {

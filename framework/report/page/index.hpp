@@ -70,7 +70,9 @@ std::string generator();
 std::string model_name(const RunSource& source);
 /// Commands that verify, repeat and show an archive.
 nlohmann::json commands_of(const RunSource& source);
-/// Names and values of a JSON object, nested ones as JSON text.
+/// Names and values of a JSON object, by `json_text`.
 nlohmann::json name_value_pairs(const nlohmann::json& facts);
+/// A text as it is, another value as JSON text, in which U+FFFD replaces what is not valid UTF-8.
+std::string json_text(const nlohmann::json& value);
 
 }  // namespace lensbench::page

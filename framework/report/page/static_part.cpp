@@ -115,8 +115,7 @@ std::string provenance_part(const RunSource& source) {
   std::vector<Row> digests, files, plugins, environment, run;
   for (const auto& [name, digest] : source.digests) digests.push_back({name, digest});
   const auto text = [](const nlohmann::json& row, const char* key) -> std::string {
-    if (!row.contains(key)) return "";
-    return row[key].is_string() ? row[key].get<std::string>() : row[key].dump();
+    return row.contains(key) ? json_text(row[key]) : "";
   };
   for (const auto& file : source.files)
     files.push_back(

@@ -162,12 +162,18 @@ export function plane(loaded, down, across, fixed = {}) {
   return { rows, columns, values: cut };
 }
 
-/** The `lensbench plot` line that draws a variable. */
+/** The `lensbench plot` line that draws a variable; of texts, token ids and single numbers, which have no figure, the line that writes them. */
 export function figureCommand(archive, variable, caseIndex, more = '') {
-  const isPart = variable.dims.some((dim) => dim === 'token' || isCase(dim)) || variable.parts?.[0]?.case >= 0;
+  if (variable.is_token_id || variable.type === 'string' || variable.dims.every(isCase)) return archive.showCommand(variable);
+  const isPart = variable.dims.some((dim) => dim === 'token' || isCase(dim)) || (variable.parts?.[0]?.case ?? -1) >= 0;
   const chosen = isPart && archive.ids.length ? ` --case ${shellWord(archive.caseName(caseIndex))}` : '';
   const name = shellWord(idOf(variable));
   return `lensbench plot ${shellWord(archive.data.file)} ${name}${chosen}${more} -o figure.svg`;
+}
+
+/** The options of a figure command that fix dimensions: pairs of a dimension and a label. */
+export function atLabels(pairs = []) {
+  return pairs.map((pair) => ` --at ${shellWord(pair.join('='))}`).join('');
 }
 
 /** The names that the interval of a variable may have: of one variable, or of both ends. */

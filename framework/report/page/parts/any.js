@@ -2,7 +2,7 @@
 // dimension, or a table of texts.
 import { add, el, put } from '../base/dom.js';
 import { number, token, unitText, words } from '../base/format.js';
-import { intervalOf, meaningOf, plane } from '../base/model.js';
+import { atLabels, intervalOf, meaningOf, plane } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, setCell } from '../base/state.js';
 import { barChart } from './bars.js';
@@ -102,14 +102,21 @@ export class AnyPicture extends FramedView {
     // The first plane with a value is shown, not one of gaps alone.
     let at = Math.max(0, loaded.values.findIndex((value) => !Number.isNaN(value)));
     for (let k = loaded.dims.length - 1; k >= 0; at = Math.floor(at / loaded.shape[k]), --k) this.fixed[loaded.dims[k]] ??= at % loaded.shape[k];
+    this.slid = loaded.dims.filter((dim, k) => dim !== down && dim !== across && loaded.shape[k] > 1 && !this.follows(dim));
     loaded.dims.forEach((dim, k) => {
-      if (dim === down || dim === across || loaded.shape[k] < 2 || this.follows(dim)) return;
+      if (!this.slid.includes(dim)) return;
       add(this.controls, slider(words(dim), loaded.shape[k], this.fixed[dim] || 0, (i) => this.labels[dim][i], (i) => { this.fixed[dim] = i; this.drawMap(); }));
     });
     this.map = new Matrix();
     this.legend = new Legend();
     put(this.box, this.legend.root, this.map.root, el('div.below', {}, this.map.knobs()));
     this.drawMap();
+  }
+
+  /** The figure is that of the places of the sliders. */
+  command(more = '') {
+    const { map, slid, labels, fixed } = this;
+    return super.command(atLabels(map ? slid.map((dim) => [dim, labels[dim][fixed[dim] || 0]]) : []) + more);
   }
 
   drawMap() {

@@ -1,7 +1,7 @@
 // Attention: all heads of a layer small, one large, and its row on the text.
 import { add, el, put } from '../base/dom.js';
 import { number, quoted, token, words } from '../base/format.js';
-import { chosenOf, meaningOf, plane } from '../base/model.js';
+import { atLabels, chosenOf, meaningOf, plane } from '../base/model.js';
 import { scaleOf } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { slider } from '../parts/frame.js';
@@ -39,7 +39,7 @@ class AttentionView extends FramedView {
   }
 
   command() {
-    return super.command(this.dims?.map((dim) => ` --where ${dim}=${this.index(dim)}`).join(''));
+    return super.command(atLabels(this.dims?.map((dim) => [dim, this.names[dim][this.index(dim)]])));
   }
 
   /** The head or block in sight, from the address. */

@@ -164,6 +164,16 @@ class HeadGrid extends AnyPicture {
     return dim === 'token';
   }
 
+  async set(variable) {
+    this.positions = (await this.archive.tokens(variable.result, this.caseIndex()))?.positions;
+    await super.set(variable);
+  }
+
+  command() {
+    const at = this.positions?.[this.fixed.token];
+    return super.command(at === undefined ? '' : ` --tokens ${at}:${at}`);
+  }
+
   extra() {
     return { map: { cell: 64, textWidth: 38 } };
   }

@@ -31,7 +31,7 @@ class GenerationView extends FramedView {
   }
 
   get variable() {
-    return this.loaded[0].variable;
+    return (this.loaded.find((one) => !one.variable.is_token_id) || this.loaded[0]).variable;
   }
 
   async show() {

@@ -176,6 +176,64 @@ TEST(FigureHeatmap, OneCellIsDrawn) {
   EXPECT_EQ(rects[0].attributes.at("fill"), hex(palette_colour("viridis", 0.5)));
 }
 
+/// Colours of the map of `exchange_dataset` at one basis and position: layer 1 is the upper row.
+void expect_exchange_map(const Figure& figure) {
+  const auto rects = cells(figure.svg);
+  ASSERT_EQ(rects.size(), 8u);
+  for (std::size_t i = 0; i < rects.size(); ++i) {
+    const std::size_t value = i < 4 ? 4 + i : i - 4;
+    EXPECT_EQ(rects[i].attributes.at("fill"),
+              hex(palette_colour("viridis", static_cast<double>(value) / 7)))
+        << i;
+  }
+  EXPECT_THAT(texts(figure.svg), IsSupersetOf({"layer", "run", "placebo"}));
+}
+
+// The terminal and the page draw them, too.
+TEST(FigureHeatmap, AMapOfFourDimensionsHasTheFirstTwo) {
+  const Figure figure = figure_of(lensbench::testing::exchange_dataset(), "side_by_side");
+  expect_exchange_map(figure);
+  EXPECT_THAT(texts(figure.svg), Contains("basis das, position \u22122"));
+}
+
+TEST(FigureHeatmap, ALabelOfANegativeNumberIsTypedWithAHyphen) {
+  const Dataset data = lensbench::testing::exchange_dataset();
+  for (const char* label : {"-1", "\u22121", "-1.0"}) {
+    const Figure figure =
+        figure_of(data, {.variable = "side_by_side", .at = {{"position", label}}});
+    expect_exchange_map(figure);
+    EXPECT_THAT(texts(figure.svg), Contains("position \u22121, basis das")) << label;
+  }
+  for (const char* label : {"-3", "-1x", "", "nan"})
+    EXPECT_THAT(refusal(data, {.variable = "side_by_side", .at = {{"position", label}}}),
+                HasSubstr("does not have the label"))
+        << label;
+}
+
+TEST(FigureHeatmap, AShortAxisOfTextsBeforeThreeOthersHasAMapForEachIndex) {
+  Dataset data = lensbench::testing::exchange_dataset();
+  const at::Tensor values = data["side_by_side"].tensor.transpose(0, 1).contiguous();
+  data.add("by_run", {"run", "layer", "basis", "position"}, values, "1", "accuracy");
+  const Figure figure = figure_of(data, "by_run");
+  // Two layers by two bases in each of four maps.
+  for (std::size_t map = 0; map < 4; ++map) EXPECT_EQ(cells(figure.svg, map).size(), 4u);
+  EXPECT_THAT(texts(figure.svg), IsSupersetOf({"exchange", "shuffled", "position \u22122"}));
+}
+
+// Heads at one token are compared, not tokens at one head.
+TEST(FigureHeatmap, AMapOfLayersHeadsAndTokensIsThatOfTheLastToken) {
+  Dataset data = grid_dataset(2, 3);
+  data.add_coordinate("head", at::tensor({0, 1}, at::kInt));
+  data.add(
+      "by_head", {"layer", "head", "token"},
+      at::tensor({0., 0., 0., 0., 0., 1., 0., 0., 2., 0., 0., 3.}, at::kDouble).reshape({2, 2, 3}),
+      "1", "share");
+  const auto rects = cells(figure_of(data, "by_head").svg);
+  ASSERT_EQ(rects.size(), 4u);
+  EXPECT_EQ(rects[0].attributes.at("fill"), hex(palette_colour("viridis", 2. / 3)));
+  EXPECT_EQ(rects[3].attributes.at("fill"), hex(palette_colour("viridis", 1. / 3)));
+}
+
 TEST(FigureAttention, HasAMapForEachHeadWithoutLaterKeys) {
   const Figure figure = figure_of(attention_dataset(), "pattern");
   // Three queries see one, two and three keys.
@@ -290,42 +348,6 @@ TEST(FigureKind, NamesAndKindsMatch) {
   ASSERT_EQ(kind_names().size(), 8u);
   for (const std::string& name : kind_names()) EXPECT_EQ(to_string(*kind_of(name)), name);
   EXPECT_FALSE(kind_of("pie"));
-}
-
-// Every text is inside of the figure and no two labels of an axis overlap, also for long labels and
-// many of them. Widths are those of the metrics that the layout uses.
-TEST(FigureLayout, LabelsStayInsideAndApart) {
-  for (const std::int64_t tokens : {1, 2, 9, 13, 24, 60, 101, 1000, 4000})
-    for (const std::int64_t layers : {1, 12, 49, 101}) {
-      const Figure figure = figure_of(grid_dataset(layers, tokens),
-                                      {.variable = "value", .cells = CellContent::none});
-      const auto all = elements(figure.svg, "text");
-      const double width = figure.width_mm * 72 / 25.4, height = figure.height_mm * 72 / 25.4;
-      std::vector<double> level, upright, rows;
-      for (const Element& text : all) {
-        EXPECT_GE(text.number("x"), 0);
-        EXPECT_LE(text.number("x"), width);
-        EXPECT_GE(text.number("y"), 0);
-        EXPECT_LE(text.number("y"), height) << tokens << " x " << layers;
-        const bool turned = text.attributes.contains("transform");
-        const bool at_end =
-            text.attributes.contains("text-anchor") && text.attributes.at("text-anchor") == "end";
-        if (turned && at_end) upright.push_back(text.number("x"));
-        if (!turned && at_end) rows.push_back(text.number("y"));
-      }
-      for (std::vector<double>* places : {&upright, &rows}) {
-        std::sort(places->begin(), places->end());
-        for (std::size_t i = 1; i < places->size(); ++i)
-          EXPECT_GE((*places)[i] - (*places)[i - 1], 7) << tokens << " x " << layers;
-      }
-    }
-}
-
-TEST(FigureLayout, SizesAreThoseOfTheRequest) {
-  const Figure figure =
-      figure_of(grid_dataset(5, 5), {.variable = "value", .width_mm = 170, .height_mm = 60});
-  EXPECT_THAT(figure.svg, HasSubstr("width=\"481.89pt\" height=\"170.08pt\""));
-  EXPECT_THAT(figure.svg, HasSubstr("font-size=\"7\""));
 }
 
 TEST(FigureText, FactsAreInTheDescription) {

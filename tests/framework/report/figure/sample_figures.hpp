@@ -73,6 +73,26 @@ inline Dataset summary_dataset() {
   return data;
 }
 
+/// Accuracies of two bases at two positions, of an exchange and its controls at each layer. The
+/// value is layer x 4 + run, plus 100 at the second basis and plus 1000 at the second position.
+inline Dataset exchange_dataset() {
+  Dataset data;
+  add_layer_axis(data, 1);
+  data.add_coordinate("run", std::vector<std::string>{"exchange", "placebo", "random", "shuffled"});
+  data.add_coordinate("basis", std::vector<std::string>{"das", "chance"});
+  data.add_coordinate("position", at::tensor({-2, -1}, at::kInt));
+  std::vector<double> values;
+  for (int layer = 0; layer < 2; ++layer)
+    for (int run = 0; run < 4; ++run)
+      for (int basis = 0; basis < 2; ++basis)
+        for (int position = 0; position < 2; ++position)
+          values.push_back(4 * layer + run + 100 * basis + 1000 * position);
+  data.add("side_by_side", {"layer", "run", "basis", "position"},
+           at::tensor(values, at::kDouble).reshape({2, 4, 2, 2}), "1", "accuracy");
+  data.set_attribute("side_by_side", "view", std::string("heatmap"));
+  return data;
+}
+
 /// A pattern of two heads over three positions; no query sees a later key.
 inline Dataset attention_dataset() {
   Dataset data;

@@ -91,9 +91,10 @@ TEST(FigurePng, BeginsWithSignatureAndHeader) {
   EXPECT_EQ(png.substr(png.size() - 8), "IEND\xae\x42\x60\x82");
 }
 
-// Adobe's metrics of Helvetica: a 556, i 222, W 944 thousandths.
-TEST(FigureTextWidth, IsTheSumOfThePublishedWidths) {
-  EXPECT_DOUBLE_EQ(text_width("aiW", 10), 5.56 + 2.22 + 9.44);
+// DejaVu Sans by its file, Helvetica by Adobe's metrics, in thousandths: a 613 and 556, W 989 and
+// 944, c 550 and 500, J 295 and 500.
+TEST(FigureTextWidth, IsTheSumOfTheWiderOfThePublishedWidths) {
+  EXPECT_DOUBLE_EQ(text_width("aWcJ", 10), 6.13 + 9.89 + 5.5 + 5.0);
   EXPECT_DOUBLE_EQ(text_width("本", 7), 7);
   EXPECT_DOUBLE_EQ(text_width("", 7), 0);
 }
