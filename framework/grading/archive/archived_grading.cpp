@@ -9,7 +9,6 @@
 #include "grading/archive/scores_dataset.hpp"
 #include "grading/run/task_record.hpp"
 #include "session/environment.hpp"
-#include "session/process/exit_guard.hpp"
 
 namespace lensbench::grading {
 namespace {
@@ -29,20 +28,17 @@ std::size_t most_prompts(const Grading& grading) {
 /// Keeps the records of tasks in the folder of a run.
 class ArchiveStore final : public RecordStore {
  public:
-  ArchiveStore(RunWriter& writer, const Grading& grading, std::string started)
+  ArchiveStore(RunWriter& writer, const Grading& grading, fs::path out, std::string started)
       : writer_(writer),
         grading_(grading),
+        out_(std::move(out)),
         started_(std::move(started)),
         prompts_(most_prompts(grading)) {
     for (const std::int64_t index : writer.done()) done_.push_back(static_cast<std::size_t>(index));
   }
 
   std::optional<TaskRecord> find(std::size_t task) override {
-    if (!std::binary_search(done_.begin(), done_.end(), task)) {
-      now_ = "task '" + model(task).label + "/" + this->task(task).name + "'";
-      writer_.note(now_);
-      return std::nullopt;
-    }
+    if (!std::binary_search(done_.begin(), done_.end(), task)) return std::nullopt;
     const auto index = static_cast<std::int64_t>(task);
     const auto names = writer_.names(index);
     return record_of(
@@ -65,11 +61,13 @@ class ArchiveStore final : public RecordStore {
     costs.session = started_;
     writer_.commit(static_cast<std::int64_t>(task),
                    datasets_of(record, model(task).truth, this->task(task), prompts_), costs);
-    writer_.note("");
-    now_.clear();
   }
 
-  const std::string& now() const { return now_; }
+  void note(const std::string& now) override { writer_.note(now); }
+  std::string advice() const override {
+    return "; every finished task is safe in " + run_folder_of(out_).string() +
+           "; run the command again with --resume";
+  }
 
  private:
   const GradedModel& model(std::size_t task) const {
@@ -81,10 +79,10 @@ class ArchiveStore final : public RecordStore {
 
   RunWriter& writer_;
   const Grading& grading_;
+  fs::path out_;
   std::string started_;
   std::size_t prompts_;
   std::vector<std::size_t> done_;  ///< tasks of an earlier process, in order
-  std::string now_;
 };
 
 nlohmann::json run_facts(const std::string& started, const std::vector<std::string>& argv,
@@ -119,13 +117,10 @@ ArchivedGrades archive_grades(Grading& grading, const RunPlan& plan, const Grade
   writer.keep_command({{"command", "grade"},
                        {"arguments", argv},
                        {"working_directory", fs::current_path(error).string()}});
-  ArchiveStore store(writer, grading, started);
-  // A tool may call `exit` in any of its functions.
-  const ExitGuard guard([&] {
-    return (store.now().empty() ? "the grading" : store.now()) +
-           ": code of a plug-in ended the process with exit(); every finished task is safe in " +
-           run_folder_of(out).string() + "; run the command again with --resume";
-  });
+  if (const std::string& last = writer.crashed_in(); !last.empty())
+    grading.listener().warn(
+        "the process that worked on this grading before ended without notice in " + last);
+  ArchiveStore store(writer, grading, out, started);
   ArchivedGrades result;
   try {
     result.grades = grading.run(store);

@@ -8,6 +8,7 @@
 
 #include "grading/run/ask_task.hpp"
 #include "grading/run/candidates.hpp"
+#include "grading/run/grade_watch.hpp"
 #include "grading/run/task_record.hpp"
 #include "grading/run/truth_tables.hpp"
 #include "grading/truth/truth_file.hpp"
@@ -49,6 +50,10 @@ class NoStore final : public RecordStore {
  public:
   std::optional<TaskRecord> find(std::size_t) override { return std::nullopt; }
   void keep(std::size_t, const TaskRecord&) override {}
+  void note(const std::string&) override {}
+  std::string advice() const override {
+    return "; nothing of the grading is kept without --out; correct the tool, or leave it out";
+  }
 };
 
 }  // namespace
@@ -64,12 +69,15 @@ class Grading::State {
   }
 
   const PluginHost& host() const { return host_; }
+  const GradeListener& listener() const { return listener_; }
   const std::vector<Candidate>& candidates() const { return candidates_; }
   const Grades& grades() const { return grades_; }
 
   Grades run(RecordStore& store) {
     set_threads(static_cast<int>(request_.threads > 0 ? request_.threads : default_threads()));
-    for (std::size_t model = 0; model < grades_.models.size(); ++model) grade_model(model, store);
+    GradeWatch watch(store);
+    for (std::size_t model = 0; model < grades_.models.size(); ++model)
+      grade_model(model, store, watch);
     collect();
     estimate_all();
     return std::move(grades_);
@@ -109,7 +117,7 @@ class Grading::State {
           "nothing can be scored; give another folder with --models");
   }
 
-  void grade_model(std::size_t model, RecordStore& store) {
+  void grade_model(std::size_t model, RecordStore& store, GradeWatch& watch) {
     std::optional<OpenModel> opened;
     for (std::size_t index = 0; index < grades_.tasks.size(); ++index) {
       if (grades_.tasks[index].model != model) continue;
@@ -118,7 +126,8 @@ class Grading::State {
         if (!opened)
           opened = open_model(request_, grades_.models[model],
                               request_.scratch / ("turned-" + std::to_string(model)));
-        record = ask_all(index, *opened);
+        record = ask_all(index, *opened, watch);
+        watch.note("");
         store.keep(index, *record);
       }
       take(index, *record);
@@ -126,8 +135,9 @@ class Grading::State {
     }
   }
 
-  TaskRecord ask_all(std::size_t index, const OpenModel& model) {
+  TaskRecord ask_all(std::size_t index, const OpenModel& model, GradeWatch& watch) {
     TaskRecord record;
+    const std::string task = "task '" + model_of(index).label + "/" + task_of(index).name + "'";
     record.reserve(candidates_.size());
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       if (listener_.should_stop()) throw RunError("grade: stopped before all tools were asked");
@@ -136,6 +146,7 @@ class Grading::State {
         record.back().claims_nothing = true;
         continue;
       }
+      watch.note(task + ", tool '" + candidates_[i].tool->name + "'");
       record.push_back(ask_tool(host_, request_, candidates_[i], model, model_of(index),
                                 task_of(index), !progress_[i].has_answered()));
     }
@@ -257,6 +268,10 @@ Grading::~Grading() = default;
 
 const PluginHost& Grading::host() const {
   return state_->host();
+}
+
+const GradeListener& Grading::listener() const {
+  return state_->listener();
 }
 
 std::vector<const PluginInfo*> Grading::tools() const {

@@ -46,6 +46,10 @@ class RecordStore {
   /// Record of a task; empty if it has to be asked.
   virtual std::optional<TaskRecord> find(std::size_t task) = 0;
   virtual void keep(std::size_t task, const TaskRecord& record) = 0;
+  /// Notes the task and tool that run now, which a killed process leaves; empty for nothing.
+  virtual void note(const std::string& now) = 0;
+  /// End of the message of a process that a plug-in ends: what is safe, and how to go on.
+  virtual std::string advice() const = 0;
 };
 
 }  // namespace lensbench::grading
