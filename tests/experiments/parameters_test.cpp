@@ -129,7 +129,8 @@ TEST_F(OwnParameters, OfProbingAreAPositionAndPenalties) {
   EXPECT_THAT(refusal("probing", {{"position", "middle"}}),
               HasSubstr("expected last, first, mean, marker, or an index"));
   EXPECT_NO_THROW(check("probing", {{"position", "-2"}}));
-  EXPECT_THAT(refusal("probing", {{"lambdas", "none"}}), HasSubstr("give at least one penalty"));
+  EXPECT_THAT(refusal("probing", {{"lambdas", "none"}}),
+              HasSubstr("separated by commas, at least one"));
 }
 
 TEST_F(OwnParameters, OfSentencesNameFileAndLine) {
@@ -170,7 +171,8 @@ TEST_F(OwnParameters, OfSentencesNameFileAndLine) {
   EXPECT_THAT(refusal("indirect_object_identification",
                       {{"templates", good}, {"names", names}, {"traced", "500"}}),
               HasSubstr("give at most as many"));
-  EXPECT_THAT(refusal("factual_recall_tracing", {{"kinds", "none"}}), HasSubstr("empty list"));
+  EXPECT_THAT(refusal("factual_recall_tracing", {{"kinds", "none"}}),
+              HasSubstr("expected one or more of state"));
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ TEST_F(InterchangeRequests, NameFileLineAndFieldOfABadFile) {
 }
 
 TEST_F(InterchangeRequests, WithoutControlsAreRefused) {
-  EXPECT_THAT(refusal({{"controls", "none"}}), HasSubstr("controls is empty"));
+  EXPECT_THAT(refusal({{"controls", "none"}}), HasSubstr("expected one or more of placebo"));
   EXPECT_THAT(refusal({{"basis", "das"}, {"controls", "placebo"}}),
               HasSubstr("fits arbitrary labels"));
 }
