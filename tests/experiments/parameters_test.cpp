@@ -77,10 +77,18 @@ TEST_F(PassedOn, IsTheAblationOfLayerResponsibility) {
 }
 
 TEST_F(PassedOn, IsTheAblationOfAgreement) {
-  EXPECT_THAT(refusal("agreement", {}), HasSubstr("at least 2"));
+  // In the words of the experiment: the tool calls the parameter `source`.
+  EXPECT_THAT(
+      refusal("agreement", {}),
+      AllOf(HasSubstr("agreement: ablation=mean is a mean over at least 2 prompts, and this "
+                      "run has fewer; give more pairs"),
+            Not(HasSubstr("activation_patching"))));
+  const std::string one = folder_.write("one.txt", "In the beginning\n");
+  EXPECT_THAT(refusal("agreement", {{"reference", one}}), HasSubstr("one.txt' has fewer"));
   const std::string good = folder_.write("good.txt", "In the beginning\nAnd God said\n");
+  EXPECT_NO_THROW(check("agreement", {{"reference", good}}));
   EXPECT_THAT(refusal("agreement", {{"ablation", "zero"}, {"reference", good}}),
-              HasSubstr("leave out reference"));
+              HasSubstr("agreement: reference is"));
 }
 
 TEST_F(PassedOn, IsTheAblationOfCircuits) {

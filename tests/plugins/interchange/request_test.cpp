@@ -133,9 +133,13 @@ TEST_F(InterchangeRequests, ForMoreStepsThanCanBeKeptAreRefused) {
 }
 
 TEST_F(InterchangeRequests, ForMoreDimensionsThanThereAreAreRefused) {
-  EXPECT_THAT(refusal({{"rank", "2"}}), HasSubstr("2 values in the training pairs"));
+  EXPECT_THAT(refusal({{"rank", "2"}}),
+              HasSubstr("rank is 2, and basis=mean_difference finds one dimension less than there "
+                        "are different values in the training pairs (found 2); give a rank of at "
+                        "most 1, or at least 3 different values in the training pairs"));
   EXPECT_THAT(refusal({{"rank", "4"}, {"basis", "principal"}}),
-              HasSubstr("basis=principal has at most 3 dimensions"));
+              HasSubstr("there are training pairs (found 4); give a rank of at most 3, or at least "
+                        "5 training pairs"));
   EXPECT_THAT(refusal({{"rank", "100000"}, {"basis", "random"}}), HasSubstr("the activation has"));
   EXPECT_THAT(refusal({{"basis", "neurons"}, {"neurons", "1,2"}}), HasSubstr("rank is 1"));
   EXPECT_THAT(refusal({{"basis", "neurons"}, {"neurons", "100000"}}), HasSubstr("expected 0 to"));
