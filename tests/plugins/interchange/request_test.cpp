@@ -145,6 +145,15 @@ TEST_F(InterchangeRequests, ForMoreDimensionsThanThereAreAreRefused) {
   EXPECT_THAT(refusal({{"basis", "neurons"}, {"neurons", "100000"}}), HasSubstr("expected 0 to"));
 }
 
+TEST_F(InterchangeRequests, WithOneValueAloneDoNotHaveADifferenceOfMeans) {
+  std::string same = lines(8);
+  for (std::size_t at; (at = same.find("expected\": 6")) != std::string::npos;)
+    same.replace(at, 12, "expected\": 5");
+  EXPECT_THAT(refusal({{"controls", "random_basis"}}, same),
+              HasSubstr("(found 1), so it finds none; give at least 2 different values in the "
+                        "training pairs, or another basis"));
+}
+
 TEST_F(InterchangeRequests, WithWhatNoBasisReadsAreRefused) {
   EXPECT_THAT(refusal({{"neurons", "1"}}), HasSubstr("neurons is set"));
   EXPECT_THAT(refusal({{"basis", "probe"}}), HasSubstr("probe is missing"));
