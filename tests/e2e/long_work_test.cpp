@@ -204,6 +204,8 @@ TEST_F(LongWork, ThatFailsEverywhereNamesTheToolOnceAndNoArchive) {
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("tool 'blames': the prompt is too short"),
                                  HasSubstr("and 2 more cases failed\n")));
+  directory_.write("p.txt", "a\nb\nc\nd\ne\nf\n");
+  EXPECT_THAT(run("tool", "blames", "a.h5").err, HasSubstr("and 1 more case failed\n"));
 }
 
 TEST_F(LongWork, IsFinishedWithACorrectedPlugInAfterItsSummaryFailed) {
