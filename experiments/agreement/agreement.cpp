@@ -126,8 +126,12 @@ class Agreement final : public Experiment {
   };
 
   void check_parameters(const Parameters& parameters, const Model&) override {
-    patching_->check_parameters(patching_->parameters(
-        {{"source", parameters.text("ablation")}, {"reference", parameters.text("reference")}}));
+    const std::string &ablation = parameters.text("ablation"),
+                      &reference = parameters.text("reference");
+    if (ablation == "mean") return check_mean(reference);
+    if (!reference.empty())
+      throw UsageError("agreement: reference is '" + reference +
+                       "', but only ablation=mean uses it; leave out reference");
   }
 
   void run(Case& c) override {
@@ -149,6 +153,22 @@ class Agreement final : public Experiment {
   }
 
  private:
+  /// The tool counts the prompts. Its message names parameters that are called otherwise here.
+  void check_mean(const std::string& reference) {
+    const Parameters asked = patching_->parameters({{"source", "mean"},
+                                                    {"reference", reference},
+                                                    {"points", "attn_out,mlp_out"},
+                                                    {"head_points", "none"}});
+    try {
+      patching_->check_parameters(asked);
+    } catch (const UsageError&) {
+      throw UsageError("agreement: ablation=mean is a mean over at least 2 prompts, and " +
+                       (reference.empty() ? std::string("this run") : "'" + reference + "'") +
+                       " has fewer; give more pairs of prompts, a file of prompts with reference, "
+                       "or ablation=mean_of_prompt");
+    }
+  }
+
   void ask_tools(const Case& c, const PairedRuns& pair, const MetricReader& reader,
                  Answers& answers) {
     const FixedQuestion question(reader);

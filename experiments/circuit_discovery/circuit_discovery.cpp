@@ -33,15 +33,11 @@ EdgeAttributionOptions options_of(const Model& model, const Parameters& given) {
   return options;
 }
 
-/// Shares in rising order. \throws UsageError for none
+/// Shares in rising order.
 std::vector<double> shares_of(const Parameters& given) {
   std::vector<double> shares = given.numbers("proportions");
   std::sort(shares.begin(), shares.end());
   shares.erase(std::unique(shares.begin(), shares.end()), shares.end());
-  if (shares.empty())
-    throw UsageError(
-        "circuit_discovery: proportions is empty; give shares of the edges, such as "
-        "0.01,0.1,1");
   return shares;
 }
 
@@ -100,7 +96,7 @@ class CircuitDiscovery final : public Experiment {
       {"reference", ParameterType::file, "", "",
        "prompts that mean averages over, one in each line or JSONL (default: all cases)"},
       {"proportions", ParameterType::numbers, "0.001,0.002,0.005,0.01,0.02,0.05,0.1,0.2,0.5,1", "1",
-       "shares of the edges that circuits keep", "[0, 1]"},
+       "shares of the edges that circuits keep", "+[0, 1]"},
       {"random_draws", ParameterType::integer, "10", "1", "random circuits for each share",
        "[0, 1000]"},
       metric_parameters::kMinGap,

@@ -56,10 +56,10 @@ class FactualRecallTracing final : public Experiment {
       {"corruptions", ParameterType::choices, "noise,replace", "",
        "ways to corrupt the subject: noise on its embeddings, or the subject of the field "
        "replacement",
-       "noise|replace"},
+       "+noise|replace"},
       {"kinds", ParameterType::choices, "state,attn,mlp", "",
        "restored activations: the stream after a block, the outputs of attention, of the MLP",
-       "state|attn|mlp"},
+       "+state|attn|mlp"},
       {"window", ParameterType::integer, "0", "blocks",
        "blocks that attn and mlp restore together; 0: a fifth of the blocks, at least 1",
        "[0, inf)"},
@@ -73,15 +73,11 @@ class FactualRecallTracing final : public Experiment {
   // The first pass checks every fact and asks whether the model knows it; the second one traces.
   std::int64_t passes(const Parameters&) const override { return 2; }
 
-  void check_parameters(const Parameters& parameters, const Model& model) override {
+  void check_parameters(const Parameters&, const Model& model) override {
     if (model.spec().masked_language_model)
       throw UsageError(
           "factual_recall_tracing: the model predicts masked tokens, not the next one; give a "
           "causal model");
-    for (const char* list : {"corruptions", "kinds"})
-      if (parameters.list(list).empty())
-        throw UsageError(std::string("factual_recall_tracing: parameter '") + list +
-                         "' is an empty list; give at least one of its words");
   }
 
   void run(Case& c) override {

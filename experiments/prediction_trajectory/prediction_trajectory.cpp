@@ -35,7 +35,7 @@ class PredictionTrajectory final : public Experiment {
       {"target", ParameterType::token, "model", "",
        "token whose rank is reported; a case's own field `target` wins", "next|model"},
       {"points", ParameterType::choices, "resid_post", "", "points to decode",
-       "resid_post|resid_pre|resid_mid|attn_out|mlp_out"},
+       "+resid_post|resid_pre|resid_mid|attn_out|mlp_out"},
   };
 
   void run(Case& c) override {

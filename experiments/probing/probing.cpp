@@ -78,7 +78,7 @@ class Probing final : public Experiment {
       {"folds", ParameterType::integer, "5", "1",
        "parts of the fitting half, each of which is held out once", "[2, inf)"},
       {"lambdas", ParameterType::numbers, "0.01,0.1,1,10,100", "1",
-       "penalties of logistic, ridge and sparse, of which an inner split chooses one", "(0, inf)"},
+       "penalties of logistic, ridge and sparse, of which an inner split chooses one", "+(0, inf)"},
       {"sparse_k", ParameterType::integer, "16", "1", "coordinates of kind=sparse", "[1, inf)"},
       {"controls", ParameterType::choices, "shuffled,random_type,majority,input", "",
        "what the accuracy is compared with: shuffled labels, a random label for each token, the "
@@ -100,8 +100,6 @@ class Probing final : public Experiment {
 
   void check_parameters(const Parameters& parameters, const Model&) override {
     check_position(parameters.text("position"));
-    if (parameters.numbers("lambdas").empty())
-      throw UsageError("probing: lambdas is empty; give at least one penalty");
   }
 
   void run(Case& c) override {

@@ -15,6 +15,7 @@
 #include "session/environment.hpp"
 #include "session/model_options.hpp"
 #include "session/parameter_files.hpp"
+#include "session/process/crash_report.hpp"
 
 namespace lensbench::serve {
 namespace {
@@ -96,6 +97,11 @@ Answer ModelEngine::run(std::int64_t number, const std::string& body) {
   try {
     const Question question = read_question(body, tools_);
     note_tool(question.tool);
+    // A crash ends the server, and the page does not learn why.
+    CrashReport crash(
+        "; the server has ended, and answers that were not saved are lost; start lensbench serve "
+        "again, and correct the tool before you ask it again");
+    crash.note("question " + std::to_string(number) + ", tool '" + question.tool + "'");
     RunRequest request = request_;
     request.name = question.tool;
     request.set = question.parameters;

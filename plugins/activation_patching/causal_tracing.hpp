@@ -35,7 +35,7 @@ class CausalTracingTool final : public CausalTracing {
       metric_parameters::kCorruptedIds,
       {"kinds", ParameterType::choices, "state,attn,mlp", "",
        "Restored activations: the stream after a block, the outputs of attention, of the MLP.",
-       "state|attn|mlp"},
+       "+state|attn|mlp"},
       {"window", ParameterType::integer, "10", "blocks",
        "Number of blocks around each block that attn and mlp restore together.", "[1, inf)"},
       {"most_cells", ParameterType::integer, "256", "1",

@@ -10,7 +10,8 @@ class ActivationsTool final : public Activations {
   static constexpr ParameterSpec kParameters[] = {
       {"hooks", ParameterType::hooks, "blocks.*.hook_resid_post", "",
        "Hook points by name, alias or glob; an item that starts with ! excludes its matches "
-       "(see lensbench list hooks)."},
+       "(see lensbench list hooks).",
+       "+"},
       {"store", ParameterType::choice, "float32", "", "Element type to keep.", "float32|float16"},
       {"positions", ParameterType::choice, "all", "",
        "Positions to keep: all, or only that of the last token.", "all|last"},

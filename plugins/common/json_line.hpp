@@ -4,6 +4,7 @@
 #include <fstream>
 #include <functional>
 #include <lensbench/error.hpp>
+#include <lensbench/json_fault.hpp>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -13,7 +14,8 @@ namespace lensbench::tracing {
 
 /// Parses JSON whose objects have each key once. The parser itself would keep the last value.
 /// \param where  file and number of the line, for the message
-/// \throws InputError that names the key; nlohmann::json::parse_error for a text that is not JSON
+/// \throws InputError that names the key; nlohmann::json::parse_error for a text that is not JSON;
+///   nlohmann::json::out_of_range for a number that is too large
 inline nlohmann::json parse_with_keys_once(const std::string& text, const std::string& where) {
   using nlohmann::json;
   std::vector<std::set<std::string>> known;  // keys of the objects that are open
@@ -37,11 +39,10 @@ inline nlohmann::json object_of_line(const std::string& line, const std::string&
     nlohmann::json object = parse_with_keys_once(line, where);
     if (object.is_object()) return object;
   } catch (const nlohmann::json::parse_error& error) {
-    const std::string text = error.what();
-    if (text.find("UTF-8") != std::string::npos)
-      throw InputError(where + ": the line is not UTF-8; convert the file to UTF-8");
-    throw InputError(where + ": the line is not JSON (" + text.substr(text.find(']') + 2) +
-                     "), expected " + expected);
+    throw InputError(where + ": the line is not JSON, expected " + expected + ": " +
+                     json_fault(line, error.byte, error.what()));
+  } catch (const nlohmann::json::out_of_range&) {
+    throw InputError(where + ": the line has a number that is too large; write a smaller one");
   }
   throw InputError(where + ": expected " + expected);
 }

@@ -16,7 +16,7 @@ class InputAttributionTool final : public InputAttribution {
       metric_parameters::kPosition,
       {"methods", ParameterType::choices, "gradient_x_input,integrated_gradients,occlusion", "",
        "Methods of attribution.",
-       "gradient_x_input|integrated_gradients|occlusion|attention_gradient|relevance"},
+       "+gradient_x_input|integrated_gradients|occlusion|attention_gradient|relevance"},
       {"steps", ParameterType::integer, "64", "1", "Number of points of the integral.",
        "[1, 10000]"},
       {"rule", ParameterType::choice, "midpoint", "", "Rule of the integral.",

@@ -20,15 +20,16 @@ class InterchangeTool final : public Interchange {
       {"basis", ParameterType::choices, "mean_difference", "",
        "Where the subspace comes from: the means of the values, a probe, chosen neurons, the "
        "principal directions of the source, a training (das), or chance.",
-       "mean_difference|probe|neurons|principal|das|random"},
+       "+mean_difference|probe|neurons|principal|das|random"},
       {"rank", ParameterType::integer, "1", "1", "Dimensions of each subspace.", "[1, inf)"},
       {"hook", ParameterType::hooks, "blocks.*.hook_resid_post", "",
-       "Hook points whose activations are exchanged, one at a time, one for each block."},
+       "Hook points whose activations are exchanged, one at a time, one for each block.", "+"},
       {"layers", ParameterType::integers, "", "",
        "Blocks, counted from 0; without it all that hook has.", "[0, inf)"},
       {"position", ParameterType::integers, "-1", "tokens",
        "Positions of the exchange in base and source, one at a time; negative ones count from the "
-       "end of each."},
+       "end of each.",
+       "+"},
       {"probe", ParameterType::file, "", "",
        "Directions for basis=probe: ARCHIVE.h5:results/probe, or safetensors with a tensor "
        "direction."},
@@ -42,7 +43,7 @@ class InterchangeTool final : public Interchange {
        "",
        "What the accuracy is compared with: the source of a pair with another value, a random "
        "subspace, labels that mean nothing, weights in a random order.",
-       "placebo|random_basis|arbitrary_labels|random_weights"},
+       "+placebo|random_basis|arbitrary_labels|random_weights"},
   };
   static constexpr const auto& kResults = kInterchangeTable;
 

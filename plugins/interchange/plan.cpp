@@ -85,19 +85,22 @@ std::int64_t number_values(InterchangePlan& plan) {
 /// Ranks that the pairs allow.
 void check_ranks(const InterchangePlan& plan) {
   const std::int64_t rank = plan.options.rank;
-  const auto check = [&](const std::string& basis, std::int64_t most, const std::string& why) {
-    if (has_basis(plan.options, basis) && rank > most)
-      throw UsageError("interchange: rank is " + std::to_string(rank) + ", and basis=" + basis +
-                       " has at most " + std::to_string(most) + " dimensions (" + why +
-                       "); give a smaller rank, or more pairs");
+  const auto check = [&](const std::string& basis, std::int64_t count, const std::string& counted) {
+    if (!has_basis(plan.options, basis) || rank < count) return;
+    const std::string found = "basis=" + basis + " finds one dimension less than there are " +
+                              counted + " (found " + std::to_string(count) + ")";
+    const std::string more = "at least " + std::to_string(rank + 1) + " " + counted;
+    if (count < 2)
+      throw UsageError("interchange: " + found + ", so it finds none; give " + more +
+                       ", or another basis");
+    throw UsageError("interchange: rank is " + std::to_string(rank) + ", and " + found +
+                     "; give a rank of at most " + std::to_string(count - 1) + ", or " + more);
   };
   std::set<std::int64_t> values;
   for (const std::int64_t pair : plan.train)
     values.insert(plan.values[static_cast<std::size_t>(pair)]);
-  check("mean_difference", std::ssize(values) - 1,
-        std::to_string(values.size()) + " values in the training pairs");
-  check("principal", std::ssize(plan.train) - 1,
-        std::to_string(plan.train.size()) + " training pairs");
+  check("mean_difference", std::ssize(values), "different values in the training pairs");
+  check("principal", std::ssize(plan.train), "training pairs");
   if (rank > plan.width)
     throw UsageError("interchange: rank is " + std::to_string(rank) + ", and the activation has " +
                      std::to_string(plan.width) + " numbers; give at most as many");

@@ -36,9 +36,9 @@ class LayerSurgeryTool final : public LayerSurgery {
        "Orders of prune, the smallest first: how often a neuron is active, the norm of its "
        "weights, "
        "the mean length of what it adds to the stream, or at random.",
-       "frequency|weight_norm|contribution|random"},
+       "+frequency|weight_norm|contribution|random"},
       {"fractions", ParameterType::numbers, "0.1,0.25,0.5,0.75", "1",
-       "Shares of the parts that prune sets to zero.", "(0, 1]"},
+       "Shares of the parts that prune sets to zero.", "+(0, 1]"},
       {"draws", ParameterType::integer, "3", "1",
        "Random orders that prune compares with; 0 for none.", "[0, 1000]"},
       {"text", ParameterType::file, "", "",

@@ -32,7 +32,7 @@ class LogitLensTool final : public LogitLens {
        "next means model.",
        "next|model"},
       {"points", ParameterType::choices, "resid_post", "", "Points to decode.",
-       "resid_post|resid_pre|resid_mid|attn_out|mlp_out"},
+       "+resid_post|resid_pre|resid_mid|attn_out|mlp_out"},
       {"norm", ParameterType::boolean, "true", "",
        "Apply the model's final norm (in a masked-language model the whole prediction head) before "
        "the unembedding."},

@@ -21,10 +21,12 @@ class PathPatchingTool final : public PathPatching {
        "denoise|noise"},
       {"senders", ParameterType::texts, "heads,mlps", "",
        "What writes: heads, mlps, attentions, embed, or names such as L0H1, 2_mlp_out, "
-       "2_attn_out."},
+       "2_attn_out.",
+       "+"},
       {"receivers", ParameterType::texts, "logits", "",
        "What reads: logits, q, k, v, heads, mlps, all, or names such as L5H2.q, L5.k, 3_mlp_in "
-       "(all tries every pair, which takes long in large models)."},
+       "(all tries every pair, which takes long in large models).",
+       "+"},
       {"mlps", ParameterType::choice, "frozen", "",
        "MLPs between sender and receiver: frozen keeps those of the base run, recomputed runs them "
        "again.",

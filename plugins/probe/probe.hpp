@@ -16,7 +16,7 @@ class ProbeTool final : public Probe {
       {"examples", ParameterType::file, nullptr, "",
        "JSONL with text or ids and label in each line and, where needed, group, position, pair."},
       {"hooks", ParameterType::hooks, "blocks.*.hook_resid_post", "",
-       "Hook points whose activations are probed, one at a time, all of one width."},
+       "Hook points whose activations are probed, one at a time, all of one width.", "+"},
       {"position", ParameterType::text, "last", "",
        "Token that is read: last, first, mean (over all), marker (position of each line), or an "
        "index, negative ones from the end."},
@@ -29,7 +29,7 @@ class ProbeTool final : public Probe {
       {"lambdas", ParameterType::numbers, "0.01,0.1,1,10,100", "1",
        "Penalties of logistic, ridge and sparse, of which an inner split of the training rows "
        "chooses one.",
-       "(0, inf)"},
+       "+(0, inf)"},
       {"sparse_k", ParameterType::integer, "16", "1", "Coordinates of kind=sparse.", "[1, inf)"},
       {"controls", ParameterType::choices, "shuffled,random_type,majority,input", "",
        "What the accuracy is compared with: shuffled labels, a random label for each token, the "

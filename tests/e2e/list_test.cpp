@@ -1,3 +1,5 @@
+#include <sstream>
+
 #include "support/command.hpp"
 #include "support/folders.hpp"
 
@@ -62,6 +64,24 @@ TEST(ListCommand, ShowsTheResultsOfATool) {
                                   "      entropy of the distribution\n"));
   const auto any = lensbench({"tool", "activations", "--help"});
   EXPECT_THAT(any.out, HasSubstr("\n  * [any dimensions], optional\n"));
+}
+
+// Each was refused after its value was read, while the help said that it may be empty.
+TEST(ListCommand, SaysOrNoneOnlyOfListsThatMayBeEmpty) {
+  // Lines are broken at the width of the terminal.
+  const auto help = [](const char* kind, const char* name) {
+    std::istringstream words(lensbench({kind, name, "--help"}).out);
+    std::string text;
+    for (std::string word; words >> word;) text += " " + word;
+    return text;
+  };
+  EXPECT_THAT(help("tool", "logit_lens"), AllOf(HasSubstr("each once"), Not(HasSubstr("or none"))));
+  EXPECT_THAT(help("tool", "input_attribution"), Not(HasSubstr("or none")));
+  EXPECT_THAT(help("tool", "causal_tracing"), Not(HasSubstr("or none")));
+  EXPECT_THAT(help("tool", "interchange"), Not(HasSubstr("or none")));
+  EXPECT_THAT(help("run", "prediction_trajectory"), Not(HasSubstr("or none")));
+  EXPECT_THAT(help("run", "factual_recall_tracing"), Not(HasSubstr("or none")));
+  EXPECT_THAT(help("tool", "attention"), HasSubstr("or none"));
 }
 
 TEST(ListCommand, NamesHookPointsAsTransformerLensDoes) {

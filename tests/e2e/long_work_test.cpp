@@ -146,6 +146,39 @@ TEST_F(LongWork, NamesTheCaseAndTheToolOfACrashAtOnce) {
 }
 #endif
 
+#ifndef __SANITIZE_ADDRESS__
+TEST_F(LongWork, NamesTheTaskAndTheToolOfACrashInAGrading) {
+  const std::vector<std::string> grade = {"grade",           "crashes", "--plugin-dir",
+                                          directory_.path(), "--kinds", "frac_prevs",
+                                          "--seeds",         "1",       "--quick"};
+  const auto without = lensbench(grade);
+  EXPECT_EQ(without.exit_code, -SIGSEGV);
+  EXPECT_THAT(without.err, AllOf(HasSubstr("lensbench: task '"),
+                                 HasSubstr("', tool 'crashes': the process crashed; nothing of the "
+                                           "grading is kept without --out")));
+  auto kept = grade;
+  kept.insert(kept.end(), {"--out", directory_ / "g.h5"});
+  const auto crashed = lensbench(kept);
+  EXPECT_EQ(crashed.exit_code, -SIGSEGV);
+  EXPECT_THAT(crashed.err, AllOf(HasSubstr("', tool 'crashes': the process crashed; every finished "
+                                           "task is safe in"),
+                                 HasSubstr("--resume")));
+  kept.emplace_back("--resume");
+  const auto resumed = lensbench(kept);
+  EXPECT_THAT(resumed.err,
+              AllOf(HasSubstr("ended without notice in task '"), HasSubstr("', tool 'crashes'")));
+}
+#endif
+
+TEST_F(LongWork, NamesTheToolThatEndsAGradingByExit) {
+  const auto outcome =
+      lensbench({"grade", "leaves", "--plugin-dir", directory_.path(), "--kinds", "frac_prevs",
+                 "--seeds", "1", "--quick", "--out", directory_ / "g.h5"});
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("task '"), HasSubstr("', tool 'leaves'"),
+                                 HasSubstr("exit()"), HasSubstr("--resume")));
+}
+
 // In another type they are converted in memory, where the change is noticed after the call.
 TEST_F(LongWork, EndsWithTheNameOfAToolThatWritesIntoTheWeights) {
   testing::place(directory_, "writes_weights");
@@ -171,6 +204,8 @@ TEST_F(LongWork, ThatFailsEverywhereNamesTheToolOnceAndNoArchive) {
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("tool 'blames': the prompt is too short"),
                                  HasSubstr("and 2 more cases failed\n")));
+  directory_.write("p.txt", "a\nb\nc\nd\ne\nf\n");
+  EXPECT_THAT(run("tool", "blames", "a.h5").err, HasSubstr("and 1 more case failed\n"));
 }
 
 TEST_F(LongWork, IsFinishedWithACorrectedPlugInAfterItsSummaryFailed) {

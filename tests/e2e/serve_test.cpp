@@ -9,6 +9,7 @@
 
 #include "archive/archive_reader.hpp"
 #include "support/command.hpp"
+#include "support/fixture_plugins.hpp"
 #include "support/http_client.hpp"
 
 // The command `serve`: a page, its answers, the archives that they become, and the end.
@@ -287,6 +288,21 @@ TEST(ServeCommand, EndsCleanlyAtSignals) {
     EXPECT_THAT(outcome.err, Not(HasSubstr("error")));
   }
 }
+
+#ifndef __SANITIZE_ADDRESS__  // it reports crashes itself
+TEST(ServeCommand, NamesTheToolOfACrash) {
+  const TempDir plugins;
+  testing::place(plugins, "long_work");
+  ServeProcess process({"--plugin-dir", plugins.path()});
+  HttpConnection asking(process.address().port);
+  asking.send(process.address().request("POST", "run", question("crashes", "In the beginning")));
+  const Outcome outcome = process.end(0);
+  EXPECT_EQ(outcome.exit_code, -SIGSEGV);
+  EXPECT_THAT(outcome.err, HasSubstr("lensbench: question 1, tool 'crashes': the process crashed; "
+                                     "the server has ended, and answers that were not saved are "
+                                     "lost"));
+}
+#endif
 
 TEST(ServeCommand, RefusesAPortInUse) {
   const ServeProcess first;

@@ -78,10 +78,18 @@ TEST_F(PassedOn, IsTheAblationOfLayerResponsibility) {
 }
 
 TEST_F(PassedOn, IsTheAblationOfAgreement) {
-  EXPECT_THAT(refusal("agreement", {}), HasSubstr("at least 2"));
+  // In the words of the experiment: the tool calls the parameter `source`.
+  EXPECT_THAT(
+      refusal("agreement", {}),
+      AllOf(HasSubstr("agreement: ablation=mean is a mean over at least 2 prompts, and this "
+                      "run has fewer; give more pairs"),
+            Not(HasSubstr("activation_patching"))));
+  const std::string one = folder_.write("one.txt", "In the beginning\n");
+  EXPECT_THAT(refusal("agreement", {{"reference", one}}), HasSubstr("one.txt' has fewer"));
   const std::string good = folder_.write("good.txt", "In the beginning\nAnd God said\n");
+  EXPECT_NO_THROW(check("agreement", {{"reference", good}}));
   EXPECT_THAT(refusal("agreement", {{"ablation", "zero"}, {"reference", good}}),
-              HasSubstr("leave out reference"));
+              HasSubstr("agreement: reference is"));
 }
 
 TEST_F(PassedOn, IsTheAblationOfCircuits) {
@@ -130,7 +138,8 @@ TEST_F(OwnParameters, OfProbingAreAPositionAndPenalties) {
   EXPECT_THAT(refusal("probing", {{"position", "middle"}}),
               HasSubstr("expected last, first, mean, marker, or an index"));
   EXPECT_NO_THROW(check("probing", {{"position", "-2"}}));
-  EXPECT_THAT(refusal("probing", {{"lambdas", "none"}}), HasSubstr("give at least one penalty"));
+  EXPECT_THAT(refusal("probing", {{"lambdas", "none"}}),
+              HasSubstr("separated by commas, at least one"));
 }
 
 TEST_F(OwnParameters, OfSentencesNameFileAndLine) {
@@ -171,7 +180,8 @@ TEST_F(OwnParameters, OfSentencesNameFileAndLine) {
   EXPECT_THAT(refusal("indirect_object_identification",
                       {{"templates", good}, {"names", names}, {"traced", "500"}}),
               HasSubstr("give at most as many"));
-  EXPECT_THAT(refusal("factual_recall_tracing", {{"kinds", "none"}}), HasSubstr("empty list"));
+  EXPECT_THAT(refusal("factual_recall_tracing", {{"kinds", "none"}}),
+              HasSubstr("expected one or more of state"));
 }
 
 }  // namespace

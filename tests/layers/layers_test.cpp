@@ -41,6 +41,7 @@ const std::map<std::string, Names> kMayInclude = {
 // The layer that a public header belongs to: <lensbench/NAME.hpp>.
 const std::map<std::string, std::string> kLayerOfHeader = {
     {"error", "core"},
+    {"json_fault", "core"},
     {"export", "core"},
     {"dataset", "core"},
     {"parameters", "core"},

@@ -77,8 +77,9 @@ void print_failures(const RunSession& session, const RunReport& report) {
     print_warning("case '" + session.cases()[static_cast<std::size_t>(failure.index)].id +
                   "' failed: " + failure.message);
   }
-  if (report.failures.size() > kMost)
-    print_warning("and " + std::to_string(report.failures.size() - kMost) + " more cases failed" +
+  if (const std::size_t more = report.failures.size(); more > kMost)
+    print_warning("and " + std::to_string(more - kMost) +
+                  (more - kMost == 1 ? " more case failed" : " more cases failed") +
                   (report.completed.empty() ? "" : "; the archive's /units names them"));
 }
 

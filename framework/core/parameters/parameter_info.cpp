@@ -19,10 +19,14 @@ bool has_interval(ParameterType type) {
 /// A type in words, for values within limits: `an integer of at least 1`.
 std::string within(const ParameterInfo& parameter, const std::string& one,
                    const std::string& many) {
-  const auto interval = parse_interval(parameter.allowed);
+  const auto interval = parse_interval(parameter.allowed_values());
   const std::string words = interval ? limits_in_words(*interval) : "";
   const std::string limits = words.empty() ? "" : " " + words;
   return is_list(parameter.type) ? many + limits + ", separated by commas" : one + limits;
+}
+
+std::string at_least_one(const ParameterInfo& parameter) {
+  return parameter.needs_items() ? ", at least one" : "";
 }
 
 std::string or_one_of(const ParameterInfo& parameter) {
@@ -66,11 +70,19 @@ ParameterInfo::ParameterInfo(const ParameterSpec& spec)
       allowed(spec.allowed == nullptr ? "" : spec.allowed),
       required(spec.default_value == nullptr) {}
 
+bool ParameterInfo::needs_items() const {
+  return is_list(type) && allowed.starts_with('+');
+}
+
+std::string ParameterInfo::allowed_values() const {
+  return needs_items() ? allowed.substr(1) : allowed;
+}
+
 /// Words that a value may be, separated by `|` in the declaration.
 std::vector<std::string> ParameterInfo::words() const {
   std::vector<std::string> words;
-  if (allowed.empty() || has_interval(type)) return words;
-  std::string rest = allowed;
+  std::string rest = allowed_values();
+  if (rest.empty() || has_interval(type)) return words;
   for (std::size_t bar; (bar = rest.find('|')) != std::string::npos; rest.erase(0, bar + 1))
     words.push_back(rest.substr(0, bar));
   words.push_back(rest);
@@ -117,27 +129,31 @@ std::string describe(ParameterType type) {
 std::string expectation(const ParameterInfo& parameter) {
   switch (parameter.type) {
     case ParameterType::integer:
+      return within(parameter, "an integer", "");
     case ParameterType::integers:
-      return within(parameter, "an integer", "integers");
+      return within(parameter, "", "integers") + at_least_one(parameter);
     case ParameterType::number:
+      return within(parameter, "a number", "");
     case ParameterType::numbers:
-      return within(parameter, "a number", "numbers");
+      return within(parameter, "", "numbers") + at_least_one(parameter);
     case ParameterType::choice:
       return "one of " + join(parameter.words(), ", ");
     case ParameterType::choices:
       return "one or more of " + join(parameter.words(), ", ") +
-             ", separated by commas, each once, or none";
+             ", separated by commas, each once" + (parameter.needs_items() ? "" : ", or none");
     case ParameterType::token:
-    case ParameterType::tokens:
       return describe(parameter.type) + or_one_of(parameter);
+    case ParameterType::tokens:
+      return describe(parameter.type) + or_one_of(parameter) + at_least_one(parameter);
     case ParameterType::boolean:
     case ParameterType::text:
     case ParameterType::model:
     case ParameterType::file:
+      return describe(parameter.type);
     case ParameterType::texts:
     case ParameterType::models:
     case ParameterType::hooks:
-      return describe(parameter.type);
+      return describe(parameter.type) + at_least_one(parameter);
   }
   return "";
 }
@@ -153,8 +169,8 @@ std::string problem_of(const ParameterInfo& parameter) {
   if (is_choice && words.empty()) return subject + "its choices are missing";
   if (std::find(words.begin(), words.end(), "") != words.end())
     return subject + "one of its allowed words is empty";
-  if (has_interval(parameter.type) && !parameter.allowed.empty() &&
-      !parse_interval(parameter.allowed))
+  if (const std::string values = parameter.allowed_values();
+      has_interval(parameter.type) && !values.empty() && !parse_interval(values))
     return subject + "its interval is '" + parameter.allowed + "', expected one like [1, inf)";
   // The default is checked by the rules for values of users.
   if (!parameter.required && !canonical_value(parameter, parameter.default_value))

@@ -33,8 +33,9 @@ std::string trim(std::string_view text) {
 
 /// An interval that cannot be read allows nothing; `problem_of` reports it to the plug-in's author.
 bool is_allowed_number(const ParameterInfo& parameter, double value) {
-  if (parameter.allowed.empty()) return true;
-  const auto interval = parse_interval(parameter.allowed);
+  const std::string values = parameter.allowed_values();
+  if (values.empty()) return true;
+  const auto interval = parse_interval(values);
   return interval && interval->contains(value);
 }
 
@@ -97,7 +98,16 @@ std::optional<std::string> canonical_list(const ParameterInfo& parameter, const 
       return std::nullopt;
     items.push_back(std::move(*value));
   }
+  if (items.empty() && parameter.needs_items()) return std::nullopt;
   return join(items, ",");
+}
+
+/// Whether an empty text is a value: of a list, of a text, and of a parameter without a default,
+/// which has it if it is not set.
+bool may_be_empty(const ParameterInfo& parameter) {
+  if (is_list(parameter.type)) return !parameter.needs_items();
+  return parameter.type == ParameterType::text ||
+         (parameter.default_value.empty() && !parameter.required);
 }
 
 }  // namespace
@@ -159,14 +169,12 @@ std::string limits_in_words(const Interval& interval) {
 /// `none` means an empty value, except for text and for a parameter whose words include it.
 std::optional<std::string> canonical_value(const ParameterInfo& parameter,
                                            const std::string& text) {
-  const bool is_text = parameter.type == ParameterType::text;
-  if (text == "none" && !is_text && !is_word(parameter, text) &&
-      (is_list(parameter.type) || (parameter.default_value.empty() && !parameter.required)))
-    return "";
-  // A parameter without a default accepts the empty text that it has if it is not set.
-  if (text.empty() && (is_list(parameter.type) || is_text ||
-                       (parameter.default_value.empty() && !parameter.required)))
-    return "";
+  const bool is_none =
+      text == "none" && parameter.type != ParameterType::text && !is_word(parameter, text);
+  if (is_none || text.empty())
+    if (may_be_empty(parameter)) return "";
+  // Otherwise a text such as the name of a hook point.
+  if (is_none && parameter.needs_items()) return std::nullopt;
   return is_list(parameter.type) ? canonical_list(parameter, text)
                                  : canonical_item(parameter, text);
 }

@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <lensbench/error.hpp>
-#include <mutex>
-#include <set>
 
 #include "archive/run/run_folder.hpp"
 #include "grading/archive/record_datasets.hpp"
 #include "grading/archive/scores_dataset.hpp"
 #include "grading/run/task_record.hpp"
 #include "session/environment.hpp"
-#include "session/process/exit_guard.hpp"
 
 namespace lensbench::grading {
 namespace {
@@ -31,9 +28,10 @@ std::size_t most_prompts(const Grading& grading) {
 /// Keeps the records of tasks in the folder of a run.
 class ArchiveStore final : public RecordStore {
  public:
-  ArchiveStore(RunWriter& writer, const Grading& grading, std::string started)
+  ArchiveStore(RunWriter& writer, const Grading& grading, fs::path out, std::string started)
       : writer_(writer),
         grading_(grading),
+        out_(std::move(out)),
         started_(std::move(started)),
         prompts_(most_prompts(grading)) {
     for (const std::int64_t index : writer.done()) done_.push_back(static_cast<std::size_t>(index));
@@ -51,15 +49,6 @@ class ArchiveStore final : public RecordStore {
         this->task(task));
   }
 
-  void begin(std::size_t task) override {
-    asked_.insert(task);
-    note_now();
-  }
-  void end(std::size_t task) override {
-    asked_.erase(task);
-    note_now();
-  }
-
   void keep(std::size_t task, const TaskRecord& record) override {
     CaseCosts costs;
     for (const ToolRecord& one : record) {
@@ -74,10 +63,10 @@ class ArchiveStore final : public RecordStore {
                    datasets_of(record, model(task).truth, this->task(task), prompts_), costs);
   }
 
-  /// What is being asked; empty for nothing. Any thread may call it.
-  std::string now() const {
-    const std::lock_guard lock(mutex_);
-    return now_;
+  void note(const std::string& now) override { writer_.note(now); }
+  std::string advice() const override {
+    return "; every finished task is safe in " + run_folder_of(out_).string() +
+           "; run the command again with --resume";
   }
 
  private:
@@ -88,23 +77,12 @@ class ArchiveStore final : public RecordStore {
     return model(task).truth.tasks[grading_.tasks()[task].task];
   }
 
-  void note_now() {
-    std::string names;
-    for (const std::size_t index : asked_)
-      names += (names.empty() ? "'" : ", '") + model(index).label + "/" + task(index).name + "'";
-    const std::lock_guard lock(mutex_);
-    now_ = asked_.empty() ? "" : (asked_.size() == 1 ? "task " : "one of the tasks ") + names;
-    writer_.note(now_);
-  }
-
   RunWriter& writer_;
   const Grading& grading_;
+  fs::path out_;
   std::string started_;
   std::size_t prompts_;
   std::vector<std::size_t> done_;  ///< tasks of an earlier process, in order
-  std::set<std::size_t> asked_;
-  mutable std::mutex mutex_;  ///< guards the text
-  std::string now_;
 };
 
 nlohmann::json run_facts(const std::string& started, const std::vector<std::string>& argv,
@@ -139,13 +117,10 @@ ArchivedGrades archive_grades(Grading& grading, const RunPlan& plan, const Grade
   writer.keep_command({{"command", "grade"},
                        {"arguments", argv},
                        {"working_directory", fs::current_path(error).string()}});
-  ArchiveStore store(writer, grading, started);
-  // A tool may call `exit` in any of its functions.
-  const ExitGuard guard([&] {
-    return (store.now().empty() ? "the grading" : store.now()) +
-           ": code of a plug-in ended the process with exit(); every finished task is safe in " +
-           run_folder_of(out).string() + "; run the command again with --resume";
-  });
+  if (const std::string& last = writer.crashed_in(); !last.empty())
+    grading.listener().warn(
+        "the process that worked on this grading before ended without notice in " + last);
+  ArchiveStore store(writer, grading, out, started);
   ArchivedGrades result;
   try {
     result.grades = grading.run(store);

@@ -11,6 +11,7 @@
 
 #include "grading/run/ask_task.hpp"
 #include "grading/run/candidates.hpp"
+#include "grading/run/grade_watch.hpp"
 #include "grading/run/task_record.hpp"
 #include "grading/run/truth_tables.hpp"
 #include "grading/truth/truth_file.hpp"
@@ -69,6 +70,10 @@ class NoStore final : public RecordStore {
  public:
   std::optional<TaskRecord> find(std::size_t) override { return std::nullopt; }
   void keep(std::size_t, const TaskRecord&) override {}
+  void note(const std::string&) override {}
+  std::string advice() const override {
+    return "; nothing of the grading is kept without --out; correct the tool, or leave it out";
+  }
 };
 
 }  // namespace
@@ -84,14 +89,18 @@ class Grading::State {
   }
 
   const PluginHost& host() const { return host_; }
+  const GradeListener& listener() const { return listener_; }
   const std::vector<Candidate>& candidates() const { return candidates_; }
   const Grades& grades() const { return grades_; }
 
   Grades run(RecordStore& store) {
     set_threads(static_cast<int>(request_.threads > 0 ? request_.threads : default_threads()));
-    for_each_on_threads(
-        worker_count(request_), std::ssize(grades_.models),
-        [&](std::int64_t model) { grade_model(static_cast<std::size_t>(model), store); });
+    {
+      GradeWatch watch(store);
+      for_each_on_threads(
+          worker_count(request_), std::ssize(grades_.models),
+          [&](std::int64_t model) { grade_model(static_cast<std::size_t>(model), store, watch); });
+    }
     collect();
     estimate_all();
     return std::move(grades_);
@@ -134,34 +143,33 @@ class Grading::State {
           "its truth, so that nothing can be scored; give another folder with --models");
   }
 
-  void grade_model(std::size_t model, RecordStore& store) {
+  void grade_model(std::size_t model, RecordStore& store, GradeWatch& watch) {
     std::shared_ptr<const OpenModel> opened;
     for (std::size_t index = 0; index < grades_.tasks.size(); ++index) {
       if (grades_.tasks[index].model != model) continue;
-      if (auto stored = stored_or_begun(index, store)) {
-        deliver(index, {*std::move(stored), true}, store);
+      if (auto stored = stored_record(index, store)) {
+        deliver(index, {*std::move(stored), true}, store, watch);
         continue;
       }
       if (!opened)
         opened = std::make_shared<const OpenModel>(
             open_model(request_, grades_.models[model],
                        request_.scratch / ("turned-" + std::to_string(model))));
-      deliver(index, ask_all(index, opened), store);
+      deliver(index, ask_all(index, opened, watch), store, watch);
     }
   }
 
-  std::optional<TaskRecord> stored_or_begun(std::size_t index, RecordStore& store) {
+  std::optional<TaskRecord> stored_record(std::size_t index, RecordStore& store) {
     const std::lock_guard lock(mutex_);
-    auto stored = store.find(index);
-    if (!stored) store.begin(index);
-    return stored;
+    return store.find(index);
   }
 
-  AskedTask ask_all(std::size_t index, const std::shared_ptr<const OpenModel>& model) {
+  AskedTask ask_all(std::size_t index, const std::shared_ptr<const OpenModel>& model,
+                    GradeWatch& watch) {
     AskedTask asked;
     asked.record.reserve(candidates_.size());
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
-      const Known known = known_of(i);
+      const Known known = noted_and_known(index, i, watch);
       asked.record.push_back(known == Known::claims_nothing
                                  ? without_claims(i)
                                  : ask_one(index, i, *model, known == Known::nothing));
@@ -177,11 +185,17 @@ class Grading::State {
                     is_new);
   }
 
-  Known known_of(std::size_t candidate) {
+  Known noted_and_known(std::size_t index, std::size_t candidate, GradeWatch& watch) {
     const std::lock_guard lock(mutex_);
     if (listener_.should_stop()) throw RunError("grade: stopped before all tools were asked");
     if (progress_[candidate].claims_nothing) return Known::claims_nothing;
+    watch.note(task_and_tool(index, candidate));
     return progress_[candidate].has_answered() ? Known::answers : Known::nothing;
+  }
+
+  std::string task_and_tool(std::size_t index, std::size_t candidate) const {
+    return "task '" + model_of(index).label + "/" + task_of(index).name + "', tool '" +
+           candidates_[candidate].tool->name + "'";
   }
 
   ToolRecord without_claims(std::size_t candidate) const {
@@ -191,13 +205,13 @@ class Grading::State {
   }
 
   /// Takes a task as soon as all tasks before it are taken.
-  void deliver(std::size_t index, AskedTask asked, RecordStore& store) {
+  void deliver(std::size_t index, AskedTask asked, RecordStore& store, GradeWatch& watch) {
     const std::lock_guard lock(mutex_);
-    if (!asked.is_stored) store.end(index);
+    if (!asked.is_stored) watch.note("");
     waiting_.emplace(index, std::move(asked));
     for (auto next = waiting_.find(taken_); next != waiting_.end(); next = waiting_.find(taken_)) {
       if (!next->second.is_stored) {
-        settle(taken_, next->second);
+        settle(taken_, next->second, watch);
         store.keep(taken_, next->second.record);
       }
       take(taken_, next->second.record);
@@ -208,13 +222,17 @@ class Grading::State {
 
   /// Makes a record what it is when the task is asked after all tasks before it: meanwhile those
   /// may have told more of a tool than was known when it was asked.
-  void settle(std::size_t index, AskedTask& asked) const {
+  void settle(std::size_t index, AskedTask& asked, GradeWatch& watch) const {
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
       ToolRecord& record = asked.record[i];
       if (progress_[i].claims_nothing) {
         record = without_claims(i);
       } else if (asked.was_new[i] && progress_[i].has_answered()) {
-        if (record.claims_nothing) record = ask_one(index, i, *asked.model, false);
+        if (record.claims_nothing) {
+          watch.note(task_and_tool(index, i));
+          record = ask_one(index, i, *asked.model, false);
+          watch.note("");
+        }
         record.later.clear();
       }
     }
@@ -342,6 +360,10 @@ Grading::~Grading() = default;
 
 const PluginHost& Grading::host() const {
   return state_->host();
+}
+
+const GradeListener& Grading::listener() const {
+  return state_->listener();
 }
 
 std::vector<const PluginInfo*> Grading::tools() const {

@@ -88,6 +88,7 @@ class Grading {
   Grading& operator=(const Grading&) = delete;
 
   const PluginHost& host() const;
+  const GradeListener& listener() const;
   /// The graded tools, in order, each once.
   std::vector<const PluginInfo*> tools() const;
   const std::vector<GradedModel>& models() const;

@@ -47,11 +47,12 @@ class RecordStore {
   virtual ~RecordStore() = default;
   /// Record of a task; empty if it has to be asked.
   virtual std::optional<TaskRecord> find(std::size_t task) = 0;
-  /// Notes that a task is being asked, and that it is no longer, for a message if the process ends.
-  virtual void begin(std::size_t) {}
-  virtual void end(std::size_t) {}
   /// Tasks are kept in their order.
   virtual void keep(std::size_t task, const TaskRecord& record) = 0;
+  /// Notes the task and tool that run now, which a killed process leaves; empty for nothing.
+  virtual void note(const std::string& now) = 0;
+  /// End of the message of a process that a plug-in ends: what is safe, and how to go on.
+  virtual std::string advice() const = 0;
 };
 
 }  // namespace lensbench::grading

@@ -43,7 +43,8 @@ struct ParameterSpec {
   const char* units;          ///< `1`, `nats`, `tokens`; "" if not applicable
   const char* help;           ///< one sentence
   /// Allowed values: an interval for numbers (`[1, inf)`, `(0, 1]`), words separated by `|` for
-  /// choices and for tokens, names of files separated by `|` for a folder; nullptr: all.
+  /// choices and for tokens, names of files separated by `|` for a folder; nullptr: all. A list
+  /// that needs at least one item has `+` before them: `+[1, inf)`, or `+` alone.
   const char* allowed = nullptr;
 };
 
@@ -63,6 +64,10 @@ struct LENSBENCH_API ParameterInfo {
   explicit ParameterInfo(const ParameterSpec& spec);
   /// Words of `allowed`, for types with words; empty for intervals.
   std::vector<std::string> words() const;
+  /// Whether a list needs at least one item; false for other types.
+  bool needs_items() const;
+  /// `allowed` without the mark of a list that needs an item.
+  std::string allowed_values() const;
 };
 
 /// Name of a type in messages and help: `an integer`, `a number`, …

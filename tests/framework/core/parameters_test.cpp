@@ -11,6 +11,7 @@ namespace lensbench {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::message_of;
@@ -28,6 +29,9 @@ constexpr ParameterSpec kSpecs[] = {
     {"kinds", ParameterType::choices, "zero,mean", "", "", "zero|mean"},
     {"target", ParameterType::token, "model", "", "", "model|next"},
     {"limit", ParameterType::integer, "", "", "", "[0, 5)"},
+    {"points", ParameterType::choices, "q", "", "", "+q|k"},
+    {"shares", ParameterType::numbers, "1", "", "", "+(0, 1]"},
+    {"hooks", ParameterType::hooks, "embed", "", "", "+"},
 };
 
 Parameters resolve(const Settings& given) {
@@ -99,6 +103,29 @@ TEST(Parameters, ReadNoneAsTheEmptyListAndAsWithoutADefault) {
   EXPECT_THROW(resolve({{"top_k", "none"}}), UsageError);
   EXPECT_THAT(message_of<UsageError>([] { resolve({}).integer("limit"); }),
               HasSubstr("parameter 'limit' is not set; set it to an integer of at least 0"));
+}
+
+TEST(Parameters, RefuseAnEmptyListThatNeedsAnItem) {
+  for (const char* name : {"points", "shares", "hooks"})
+    for (const char* value : {"none", "", " , "})
+      EXPECT_THROW(resolve({{name, value}}), UsageError) << name << " '" << value << "'";
+  EXPECT_THAT(refusal({{"points", "none"}}),
+              EndsWith("expected one or more of q, k, separated by commas, each once"));
+  EXPECT_THAT(refusal({{"shares", "none"}}),
+              EndsWith("expected numbers greater than 0 and at most 1, separated by commas, at "
+                       "least one"));
+  EXPECT_THAT(refusal({{"hooks", "none"}}), HasSubstr("separated by commas, at least one"));
+}
+
+TEST(Parameters, FollowTheLimitsOfAListThatNeedsAnItem) {
+  EXPECT_THAT(resolve({{"points", "k,q"}}).list("points"), ElementsAre("k", "q"));
+  EXPECT_THAT(resolve({{"shares", "0.5"}}).numbers("shares"), ElementsAre(0.5));
+  EXPECT_THROW(resolve({{"points", "v"}}), UsageError);
+  EXPECT_THROW(resolve({{"shares", "0"}}), UsageError);
+}
+
+TEST(Parameters, SayThatAListOfChoicesMayBeEmpty) {
+  EXPECT_THAT(refusal({{"kinds", "median"}}), EndsWith("each once, or none"));
 }
 
 TEST(Parameters, SpellEqualValuesOneWay) {

@@ -63,7 +63,7 @@ TEST(Activations, RefuseHooksThatSelectNothingBeforeTheFirstCase) {
     });
   };
   EXPECT_NO_THROW(sample.tool.check_parameters(sample.tool.parameters({})));
-  EXPECT_THAT(refusal("none"), HasSubstr("parameter hooks selects nothing"));
+  EXPECT_THAT(refusal("none"), HasSubstr("separated by commas, at least one"));
   EXPECT_THAT(refusal("hook_embed,!hook_*"), HasSubstr("parameter hooks selects nothing"));
   EXPECT_THAT(refusal("blocks.0.hook_resid_pots"), HasSubstr("hook_resid_pots"));
 }

@@ -108,7 +108,7 @@ TEST_F(InterchangeRequests, NameFileLineAndFieldOfABadFile) {
 }
 
 TEST_F(InterchangeRequests, WithoutControlsAreRefused) {
-  EXPECT_THAT(refusal({{"controls", "none"}}), HasSubstr("controls is empty"));
+  EXPECT_THAT(refusal({{"controls", "none"}}), HasSubstr("expected one or more of placebo"));
   EXPECT_THAT(refusal({{"basis", "das"}, {"controls", "placebo"}}),
               HasSubstr("fits arbitrary labels"));
 }
@@ -134,12 +134,25 @@ TEST_F(InterchangeRequests, ForMoreStepsThanCanBeKeptAreRefused) {
 }
 
 TEST_F(InterchangeRequests, ForMoreDimensionsThanThereAreAreRefused) {
-  EXPECT_THAT(refusal({{"rank", "2"}}), HasSubstr("2 values in the training pairs"));
+  EXPECT_THAT(refusal({{"rank", "2"}}),
+              HasSubstr("rank is 2, and basis=mean_difference finds one dimension less than there "
+                        "are different values in the training pairs (found 2); give a rank of at "
+                        "most 1, or at least 3 different values in the training pairs"));
   EXPECT_THAT(refusal({{"rank", "4"}, {"basis", "principal"}}),
-              HasSubstr("basis=principal has at most 3 dimensions"));
+              HasSubstr("there are training pairs (found 4); give a rank of at most 3, or at least "
+                        "5 training pairs"));
   EXPECT_THAT(refusal({{"rank", "100000"}, {"basis", "random"}}), HasSubstr("the activation has"));
   EXPECT_THAT(refusal({{"basis", "neurons"}, {"neurons", "1,2"}}), HasSubstr("rank is 1"));
   EXPECT_THAT(refusal({{"basis", "neurons"}, {"neurons", "100000"}}), HasSubstr("expected 0 to"));
+}
+
+TEST_F(InterchangeRequests, WithOneValueAloneDoNotHaveADifferenceOfMeans) {
+  std::string same = lines(8);
+  for (std::size_t at; (at = same.find("expected\": 6")) != std::string::npos;)
+    same.replace(at, 12, "expected\": 5");
+  EXPECT_THAT(refusal({{"controls", "random_basis"}}, same),
+              HasSubstr("(found 1), so it finds none; give at least 2 different values in the "
+                        "training pairs, or another basis"));
 }
 
 TEST_F(InterchangeRequests, WithWhatNoBasisReadsAreRefused) {

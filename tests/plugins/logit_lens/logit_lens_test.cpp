@@ -219,7 +219,7 @@ TEST_P(LogitLensOf, RefusesAnEmptyListOfPointsBeforeTheFirstCase) {
   EXPECT_THAT(testing::message_of<UsageError>([&] {
                 bench.tool.check_parameters(bench.tool.parameters({{"points", "none"}}));
               }),
-              ::testing::HasSubstr("points is empty; give resid_post"));
+              ::testing::HasSubstr("expected one or more of resid_post"));
 }
 
 TEST_P(LogitLensOf, RefusesWhatItCannotDo) {

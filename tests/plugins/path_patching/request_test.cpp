@@ -42,8 +42,8 @@ TEST_F(Requests, NamesThatDoNotExistAreRefused) {
   EXPECT_THAT(fault(gpt2_, {{"receivers", "L1H0"}}),
               HasSubstr("unknown receiver 'L1H0'; give logits"));
   EXPECT_THAT(fault(gpt2_, {{"receivers", "5_mlp_in"}}), HasSubstr("found block 5"));
-  EXPECT_THAT(fault(gpt2_, {{"senders", "none"}}), HasSubstr("senders is empty; give heads"));
-  EXPECT_THAT(fault(gpt2_, {{"receivers", "none"}}), HasSubstr("receivers is empty; give logits"));
+  EXPECT_THAT(fault(gpt2_, {{"senders", "none"}}), HasSubstr("by commas, at least one"));
+  EXPECT_THAT(fault(gpt2_, {{"receivers", "none"}}), HasSubstr("by commas, at least one"));
   EXPECT_THAT(fault(gpt2_, {{"senders", "L2H0"}, {"receivers", "L2.q,L1.k"}}),
               HasSubstr("none of the receivers reads what a sender writes"));
 }

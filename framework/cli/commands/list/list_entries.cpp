@@ -55,7 +55,8 @@ json parameters_json(const PluginInfo& entry) {
                           {"default", p.default_value},
                           {"required", p.required},
                           {"units", p.units},
-                          {"allowed", p.allowed},
+                          {"allowed", p.allowed_values()},
+                          {"needs_items", p.needs_items()},
                           {"help", p.help}});
   return parameters;
 }
