@@ -115,6 +115,17 @@ TEST_F(FactExchanges, OfMeansAndOfPrincipalDirectionsHaveAllThreeValuesInTwoDime
   EXPECT_EQ(value_at(found, "accuracy", {0, 0, 2}), 0);
 }
 
+TEST_F(FactExchanges, OfAllDirectionsAreTheirOwnPlacebo) {
+  // A random subspace of all dimensions contains the whole difference, which it moves in full.
+  options_.basis = {"random"};
+  options_.rank = bench_->model->spec().d_model;
+  options_.controls = {"placebo"};
+  const Dataset found = exchange();
+  EXPECT_EQ(value_at(found, "accuracy", {0, 0, 0}), 1);
+  EXPECT_EQ(value_at(found, "control_accuracy", {0, 0, 0, 0}), 1);
+  EXPECT_NEAR(value_at(found, "control_margin", {0, 0, 0, 0}), kLogit, 1e-4);
+}
+
 TEST_F(FactExchanges, OfATrainedSubspaceBringTheAnswerAndDoNotFitArbitraryLabels) {
   options_.basis = {"das"};
   options_.steps = 150;
