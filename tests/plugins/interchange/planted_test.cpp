@@ -101,8 +101,9 @@ TEST_F(FactExchanges, OfMeansAndOfPrincipalDirectionsHaveAllThreeValuesInTwoDime
   testing::expect_receipts_hold(found, 8);
   for (std::int64_t basis = 0; basis < 2; ++basis) {
     EXPECT_EQ(value_at(found, "accuracy", {0, 0, basis}), 1) << basis;
-    for (std::int64_t control = 0; control < 2; ++control)
-      EXPECT_EQ(value_at(found, "control_accuracy", {0, 0, basis, control}), 0) << control;
+    // A change as large, elsewhere, does not bring all answers; an exchange elsewhere brings none.
+    EXPECT_LT(value_at(found, "control_accuracy", {0, 0, basis, 0}), 1);
+    EXPECT_EQ(value_at(found, "control_accuracy", {0, 0, basis, 1}), 0);
     // Labels do not change a subspace that is not trained.
     EXPECT_TRUE(std::isnan(value_at(found, "control_accuracy", {0, 0, basis, 2})));
     EXPECT_LT(value_at(found, "control_accuracy", {0, 0, basis, 3}), 0.7);
