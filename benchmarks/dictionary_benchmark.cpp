@@ -7,15 +7,12 @@
 #include <ATen/ops/zeros.h>
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
 #include <fstream>
-#include <functional>
 #include <lensbench/random.hpp>
-#include <limits>
 #include <string>
 
 #include "folder.hpp"
-#include "measure.hpp"
+#include "ratio.hpp"
 #include "sparse_autoencoder/gradient.hpp"
 #include "sparse_autoencoder/reconstruction.hpp"
 #include "sparse_autoencoder/sparse_autoencoder.hpp"
@@ -61,24 +58,6 @@ Dictionary wide_dictionary(Activation activation) {
   made.magnitude_bias = at::zeros({kFeatures});
   made.decoder_bias = at::zeros({kWidth});
   return made;
-}
-
-/// Best times of several rounds, since other programs only add time.
-struct Best {
-  double wall_s = std::numeric_limits<double>::infinity(), cpu_s = wall_s;
-  void time(const std::function<void()>& work) {
-    const Clock start = Clock::now();
-    work();
-    const Clock spent = Clock::now() - start;
-    wall_s = std::min(wall_s, spent.wall_s);
-    cpu_s = std::min(cpu_s, spent.cpu_s);
-  }
-};
-
-/// Counters of a ratio: NAME of elapsed times, NAME_cpu of processor times.
-void count_ratio(benchmark::State& state, const std::string& name, const Best& a, const Best& b) {
-  state.counters[name] = a.wall_s / b.wall_s;
-  state.counters[name + "_cpu"] = a.cpu_s / b.cpu_s;
 }
 
 void encode_of_16k_features(benchmark::State& state) {

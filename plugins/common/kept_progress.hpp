@@ -3,13 +3,14 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/scalar_tensor.h>
 
-#include <chrono>
 #include <cstdint>
 #include <lensbench/context.hpp>
 #include <lensbench/error.hpp>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "common/half_minutes.hpp"
 
 namespace lensbench {
 
@@ -51,10 +52,7 @@ class KeptProgress {
 
   void finish_item() {
     context_.progress(++done_, items_);
-    const auto now = std::chrono::steady_clock::now();
-    if (now - kept_ < std::chrono::seconds(30)) return;
-    keep();
-    kept_ = now;
+    if (half_minutes_.passed()) keep();
   }
 
   void keep() const {
@@ -78,7 +76,7 @@ class KeptProgress {
   std::int64_t request_, items_;
   Tensors tensors_;
   std::int64_t done_ = 0;
-  std::chrono::steady_clock::time_point kept_ = std::chrono::steady_clock::now();
+  HalfMinutes half_minutes_;
 };
 
 }  // namespace lensbench

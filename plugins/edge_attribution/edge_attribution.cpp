@@ -303,8 +303,7 @@ CircuitMetrics EdgeAttributionTool::run_circuits(const Tokens& clean, const Toke
           subject.gap.source};
 }
 
-/// Two forwards, and a forward with its backward (twice a forward) for each run of the integral and
-/// each of the two groups of gradients; circuits are forwards.
+/// The bound of the gradients that are held at once, and the graphs of their forwards.
 CostEstimate EdgeAttributionTool::estimate(const Request& request) const {
   const EdgeAttributionOptions options = options_of(model(), request.parameters());
   const TransformerSpec& spec = model().spec();

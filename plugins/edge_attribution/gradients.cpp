@@ -52,6 +52,8 @@ at::Tensor between(const at::Tensor& corrupted, const at::Tensor& clean,
 }
 
 constexpr const char* kFirstStream = "blocks.0.hook_resid_pre";
+constexpr const char* kAttentions = "blocks.*.hook_attn_out";
+constexpr const char* kMlps = "blocks.*.hook_mlp_out";
 
 /// Each sublayer's output in turn, and the edges that leave it.
 std::vector<Stage> stages_by_activation(const Graph& graph, const RunState& clean,
@@ -72,6 +74,11 @@ std::vector<Stage> stages_by_activation(const Graph& graph, const RunState& clea
   return stages;
 }
 
+/// Sum over runs, of one run without a copy.
+at::Tensor over_runs(const at::Tensor& gradient) {
+  return gradient.size(0) == 1 ? gradient[0] : gradient.sum(0);
+}
+
 /// Adds the products of one stage.
 class StageScores {
  public:
@@ -85,45 +92,54 @@ class StageScores {
         reader_(reader),
         scores_(scores) {}
 
-  /// Readers of the blocks from `first` to before `end`, for some of the runs.
+  /// Readers of the blocks from `first` to before `end`, for some of the runs. With the last block
+  /// also the logits as a reader, and the nodes by the gradients at their own outputs.
   void add_blocks(const at::Tensor& runs, std::int64_t first, std::int64_t end) {
     std::vector<std::string> hooks;
     for (std::int64_t block = first; block < end; ++block)
       for (const char* hook : {"hook_q_input", "hook_k_input", "hook_v_input", "hook_mlp_in"})
         hooks.push_back(in_block(block, hook));
+    const bool last = end == model_.spec().n_layers;
+    if (last)
+      for (const std::string& hook : {std::string(kFirstStream), std::string(kAttentions),
+                                      std::string(kMlps), in_block(end - 1, "hook_resid_post")})
+        hooks.push_back(hook);
     const auto found = gradients_at(runs, hooks);
-    for (std::int64_t block = first; block < end; ++block) {
-      std::int64_t row = graph_.readers_before(block);
-      for (const char* hook : {"hook_q_input", "hook_k_input", "hook_v_input"})
-        row = add(found.at(in_block(block, hook)).sum(0).transpose(0, 1), row);
-      add(found.at(in_block(block, "hook_mlp_in")).sum(0).unsqueeze(0), row);
-    }
+    for (std::int64_t block = first; block < end; ++block) add_readers(found, block);
+    if (last) add_nodes(found);
   }
 
-  /// The logits as a reader, and the nodes by the gradients at their own outputs.
-  void add_nodes(const at::Tensor& runs) {
-    const std::int64_t n = model_.spec().n_layers;
-    const std::string last = in_block(n - 1, "hook_resid_post");
-    const auto found =
-        gradients_at(runs, {kFirstStream, "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out", last});
-    add(found.at(last).sum(0).unsqueeze(0), graph_.n_readers() - 1);
+ private:
+  using Gradients = std::map<std::string, at::Tensor>;
+
+  /// The heads and the MLP of a block, each with the nodes that write before it.
+  void add_readers(const Gradients& found, std::int64_t block) {
+    const std::int64_t earlier = graph_.senders_before(block);
+    std::int64_t row = graph_.readers_before(block);
+    for (const char* hook : {"hook_q_input", "hook_k_input", "hook_v_input"})
+      row = add(over_runs(found.at(in_block(block, hook))).transpose(0, 1), row, earlier);
+    const std::int64_t own = model_.spec().parallel_blocks ? 0 : graph_.attention_senders;
+    add(over_runs(found.at(in_block(block, "hook_mlp_in"))).unsqueeze(0), row, earlier + own);
+  }
+
+  void add_nodes(const Gradients& found) {
+    const std::string last = in_block(model_.spec().n_layers - 1, "hook_resid_post");
+    add(over_runs(found.at(last)).unsqueeze(0), graph_.n_readers() - 1, graph_.n_senders());
     for (std::int64_t i = 0; i < stage_.count; ++i) {
       const Sender& sender = graph_.senders[static_cast<std::size_t>(stage_.senders + i)];
       const std::string hook = sender.kind == Sender::Kind::embed ? kFirstStream
                                : sender.kind == Sender::Kind::mlp
                                    ? in_block(sender.block, "hook_mlp_out")
                                    : in_block(sender.block, "hook_attn_out");
-      const at::Tensor gradient = found.at(hook).sum(0).flatten().to(at::kFloat);
+      const at::Tensor gradient = over_runs(found.at(hook)).flatten().to(at::kFloat);
       scores_.nodes[stage_.senders + i] +=
           differences_[i].dot(gradient).item<double>() / static_cast<double>(stage_.runs.size(0));
     }
   }
 
- private:
   /// Gradients of the metric of each run. Runs do not see each other, so that the gradient of their
   /// sum is that of each.
-  std::map<std::string, at::Tensor> gradients_at(const at::Tensor& runs,
-                                                 const std::vector<std::string>& hooks) const {
+  Gradients gradients_at(const at::Tensor& runs, const std::vector<std::string>& hooks) const {
     GradientOptions options;
     options.hooks.replace(stage_.hook, [&](const at::Tensor& x, const HookPoint&) {
       return runs.to(x.scalar_type()).contiguous();
@@ -136,13 +152,19 @@ class StageScores {
     return run_gradients(model_, batch, hooks, metrics, options).gradients;
   }
 
-  /// Adds the mean product with gradients [reader, position, d_model]. \return the next reader
-  std::int64_t add(const at::Tensor& gradients, std::int64_t row) {
-    const at::Tensor products =
-        gradients.to(at::kFloat).flatten(1).matmul(differences_.transpose(0, 1));
-    scores_.edges.narrow(0, row, gradients.size(0))
-        .narrow(1, stage_.senders, stage_.count)
-        .add_(products.to(at::kDouble).div_(static_cast<double>(stage_.runs.size(0))));
+  /// Adds the mean product with gradients [reader, position, d_model].
+  /// \param senders  nodes that write before the readers; there is no edge from the others
+  /// \return the next reader
+  std::int64_t add(const at::Tensor& gradients, std::int64_t row, std::int64_t senders) {
+    const std::int64_t count = std::clamp<std::int64_t>(senders - stage_.senders, 0, stage_.count);
+    if (count > 0) {
+      const at::Tensor products = gradients.to(at::kFloat)
+                                      .flatten(1)
+                                      .matmul(differences_.narrow(0, 0, count).transpose(0, 1));
+      scores_.edges.narrow(0, row, gradients.size(0))
+          .narrow(1, stage_.senders, count)
+          .add_(products.to(at::kDouble).div_(static_cast<double>(stage_.runs.size(0))));
+    }
     return row + gradients.size(0);
   }
 
@@ -202,7 +224,6 @@ GradientScores score_by_gradients(Context& context, const Tokens& clean, const G
         sums.add_blocks(some, first, std::min(first + blocks, n_layers));
         if (context.cancelled()) throw RunError("edge_attribution: the run was interrupted");
       }
-      sums.add_nodes(some);
     }
     context.progress(++done, std::ssize(stages));
   }

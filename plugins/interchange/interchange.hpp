@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "plan.hpp"
 #include "schema.hpp"
 
 namespace lensbench::interchange {
@@ -41,8 +42,8 @@ class InterchangeTool final : public Interchange {
        "Rate of Adam in a training of das, which falls linearly to 0.", "(0, inf)"},
       {"controls", ParameterType::choices, "placebo,random_basis,arbitrary_labels,random_weights",
        "",
-       "What the accuracy is compared with: the source of a pair with another value, a random "
-       "subspace, labels that mean nothing, weights in a random order.",
+       "What the accuracy is compared with: a change as large in a random subspace, an exchange of "
+       "that subspace, labels that mean nothing, weights in a random order.",
        "+placebo|random_basis|arbitrary_labels|random_weights"},
   };
   static constexpr const auto& kResults = kInterchangeTable;
@@ -57,6 +58,10 @@ class InterchangeTool final : public Interchange {
   std::vector<InterchangePair> read(const std::string& file) const override;
 
  private:
+  /// \throws InputError for a file that cannot be read; UsageError as `exchange`
+  InterchangePlan plan_of(const Parameters& parameters) const;
+  Dataset measured(const InterchangePlan& plan);
+
   std::string last_key_;         ///< request of `last_`
   std::optional<Dataset> last_;  ///< answer of the last request, which other prompts share
 };

@@ -5,8 +5,6 @@
 #include <set>
 #include <string>
 
-#include "common/folds.hpp"
-
 namespace lensbench::interchange {
 
 std::vector<std::int64_t> arbitrary_labels(const std::vector<std::int64_t>& expected,
@@ -30,26 +28,6 @@ std::vector<std::int64_t> arbitrary_labels(const std::vector<std::int64_t>& expe
     labels.push_back(entry->second);
   }
   return labels;
-}
-
-std::vector<std::int64_t> placebo_sources(const std::vector<std::int64_t>& part,
-                                          const std::vector<std::int64_t>& sources,
-                                          const std::vector<std::int64_t>& values,
-                                          const std::vector<std::int64_t>& expected,
-                                          Philox& random) {
-  std::vector<std::int64_t> chosen(part.size(), -1);
-  for (std::size_t i = 0; i < part.size(); ++i) {
-    if (part[i] < 0) continue;
-    for (const std::int64_t other : shuffled(std::ssize(part), random)) {
-      const auto j = static_cast<std::size_t>(other);
-      if (part[j] != part[i] || sources[j] == sources[i] || values[j] == values[i] ||
-          expected[j] == expected[i])
-        continue;
-      chosen[i] = other;
-      break;
-    }
-  }
-  return chosen;
 }
 
 }  // namespace lensbench::interchange

@@ -7,6 +7,7 @@
 #include <lensbench/error.hpp>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,7 +51,7 @@ std::int64_t request_number(const InterchangePlan& plan) {
     number.mix_all(pair.base.ids);
     number.mix_all(pair.source.ids);
   }
-  for (const auto& list : {plan.part, plan.values, plan.expected, plan.arbitrary, plan.other,
+  for (const auto& list : {plan.part, plan.values, plan.expected, plan.arbitrary,
                            plan.options.position, plan.options.neurons})
     number.mix_all(list);
   for (const HookPoint& point : plan.points) number.mix_all(point.name);
@@ -95,21 +96,31 @@ class Measuring {
                   plan.n_places(), kept_tensors(found_)) {}
 
   Found finish() {
-    std::shared_ptr<const Model> random_weights;
-    if (progress_.done() < plan_.n_places() && has_control(plan_.options, "random_weights"))
-      random_weights = with_random_weights(context_.shared_model(), plan_.seed, kWeightStream);
-    while (progress_.done() < plan_.n_places()) {
-      // A place that is interrupted is measured again from its beginning.
-      measure_place(
-          context_.model(), random_weights.get(), plan_, plan_.place(progress_.done()),
-          [this] { progress_.stop_if_cancelled(); }, found_);
-      progress_.finish_item();
-    }
+    if (progress_.done() < plan_.n_places()) measure_rest();
     progress_.keep();
     return std::move(found_);
   }
 
  private:
+  void measure_rest() {
+    RowReader rows(context_.model(), plan_);
+    std::shared_ptr<const Model> random_weights;
+    std::optional<RowReader> random_rows;
+    std::optional<MeasuredModel> control;
+    if (has_control(plan_.options, "random_weights")) {
+      random_weights = with_random_weights(context_.shared_model(), plan_.seed, kWeightStream);
+      random_rows.emplace(*random_weights, plan_);
+      control.emplace(MeasuredModel{*random_weights, *random_rows});
+    }
+    while (progress_.done() < plan_.n_places()) {
+      // A place that is interrupted is measured again from its beginning.
+      measure_place(
+          {context_.model(), rows}, control ? &*control : nullptr, plan_,
+          plan_.place(progress_.done()), [this] { progress_.stop_if_cancelled(); }, found_);
+      progress_.finish_item();
+    }
+  }
+
   Context& context_;
   const InterchangePlan& plan_;
   Found found_;

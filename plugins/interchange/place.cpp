@@ -25,14 +25,14 @@ struct Slot {
 /// The exchanges of a place: those of the bases, the whole activation, and the controls.
 class PlaceMeasurement {
  public:
-  PlaceMeasurement(const Model& model, const InterchangePlan& plan, const Place& place,
+  PlaceMeasurement(const MeasuredModel& measured, const InterchangePlan& plan, const Place& place,
                    const std::function<void()>& stop, Found& found)
-      : model_(model),
+      : model_(measured.model),
         plan_(plan),
         place_(place),
         stop_(stop),
         found_(found),
-        rows_(rows_at(model, plan, place, stop)) {}
+        rows_(measured.rows.rows(place, stop)) {}
 
   void fit_bases() {
     for (const std::string& basis : plan_.options.basis) {
@@ -47,8 +47,8 @@ class PlaceMeasurement {
   void exchange_on_test() {
     std::vector<Exchange> exchanges;
     for (const at::Tensor& basis : bases_)
-      exchanges.push_back(of_test(basis, plan_.test, plan_.expected));
-    exchanges.push_back(of_test({}, plan_.test, plan_.expected));
+      exchanges.push_back(exchange_of(basis, plan_.test, plan_.expected));
+    exchanges.push_back(exchange_of({}, plan_.test, plan_.expected));
     std::vector<Slot> slots;
     // The random subspace is the same for all bases.
     std::optional<std::size_t> random;
@@ -77,7 +77,7 @@ class PlaceMeasurement {
   void exchange_on_train() {
     std::vector<Exchange> exchanges;
     for (const at::Tensor& basis : bases_)
-      exchanges.push_back(of_test(basis, plan_.train, plan_.expected));
+      exchanges.push_back(exchange_of(basis, plan_.train, plan_.expected));
     Answers unchanged;
     const auto results = run(plan_.train, exchanges, &unchanged);
     for (std::size_t b = 0; b < bases_.size(); ++b)
@@ -89,7 +89,8 @@ class PlaceMeasurement {
   void exchange_as_control(std::size_t control) {
     std::vector<Exchange> exchanges;
     for (const std::string& basis : plan_.options.basis)
-      exchanges.push_back(of_test(fit(basis, plan_.expected).basis, plan_.test, plan_.expected));
+      exchanges.push_back(
+          exchange_of(fit(basis, plan_.expected).basis, plan_.test, plan_.expected));
     const auto results = run(plan_.test, exchanges, nullptr);
     for (std::size_t b = 0; b < results.size(); ++b) keep_control(b, control, results[b]);
   }
@@ -104,10 +105,9 @@ class PlaceMeasurement {
     return run_exchanges(model_, plan_, place_, rows_, chosen, exchanges, stop_, unchanged);
   }
 
-  /// Every pair with its own source.
-  static Exchange of_test(const at::Tensor& basis, const std::vector<std::int64_t>& chosen,
-                          const std::vector<std::int64_t>& expected) {
-    return {basis, chosen, at_rows(expected, chosen)};
+  static Exchange exchange_of(const at::Tensor& basis, const std::vector<std::int64_t>& chosen,
+                              const std::vector<std::int64_t>& expected) {
+    return {basis, at_rows(expected, chosen)};
   }
 
   /// Whether a control of a basis runs in this model: random weights are those of another one, and
@@ -118,14 +118,13 @@ class PlaceMeasurement {
   }
 
   Exchange of_control(std::size_t b, const std::string& control) const {
-    if (control == "placebo")
-      return {bases_[b], at_rows(plan_.other, plan_.test), at_rows(plan_.expected, plan_.test)};
-    if (control == "random_basis") {
-      Philox random(plan_.seed, place_.stream(kControlKind));
-      return of_test(random_basis(plan_.width, plan_.options.rank, random), plan_.test,
-                     plan_.expected);
-    }
-    return of_test(fit("das", plan_.arbitrary).basis, plan_.test, plan_.arbitrary);
+    if (control == "arbitrary_labels")
+      return exchange_of(fit("das", plan_.arbitrary).basis, plan_.test, plan_.arbitrary);
+    // Both controls by chance have one subspace: they differ in how far they move.
+    Philox draw(plan_.seed, place_.stream(kControlKind));
+    const at::Tensor random = random_basis(plan_.width, plan_.options.rank, draw);
+    if (control == "random_basis") return exchange_of(random, plan_.test, plan_.expected);
+    return {bases_[b], at_rows(plan_.expected, plan_.test), random};
   }
 
   void keep_basis(std::size_t b, const Exchanged& result) {
@@ -160,9 +159,10 @@ class PlaceMeasurement {
 
 }  // namespace
 
-void measure_place(const Model& model, const Model* random_weights, const InterchangePlan& plan,
-                   const Place& place, const std::function<void()>& stop, Found& found) {
-  PlaceMeasurement own(model, plan, place, stop, found);
+void measure_place(const MeasuredModel& measured, const MeasuredModel* random_weights,
+                   const InterchangePlan& plan, const Place& place,
+                   const std::function<void()>& stop, Found& found) {
+  PlaceMeasurement own(measured, plan, place, stop, found);
   own.fit_bases();
   own.exchange_on_test();
   own.exchange_on_train();

@@ -45,12 +45,18 @@ std::vector<HookPoint> exchanged_points(const TransformerSpec& spec,
   return points;
 }
 
+/// A part of a pair in messages.
+std::string subject_of(const InterchangePlan& plan, std::size_t pair, const std::string& part) {
+  if (plan.where.empty()) return "interchange: " + part + " of pair " + std::to_string(pair);
+  return plan.where[pair] + ": " + part;
+}
+
 void check_prompts(const Model& model, const InterchangePlan& plan) {
   const std::int64_t most = model.spec().max_positions, vocabulary = model.spec().vocab_size;
   for (std::size_t i = 0; i < plan.pairs.size(); ++i) {
     const InterchangePair& pair = plan.pairs[i];
     for (const auto& [name, prompt] : {std::pair{"base", &pair.base}, {"source", &pair.source}}) {
-      const std::string who = "interchange: " + std::string(name) + " of pair " + std::to_string(i);
+      const std::string who = subject_of(plan, i, name);
       tracing::refuse_pictures("interchange", *prompt);
       if (prompt->size() < 1 || prompt->size() > most)
         throw UsageError(who + " has " + std::to_string(prompt->size()) +
@@ -60,12 +66,12 @@ void check_prompts(const Model& model, const InterchangePlan& plan) {
         resolve_position(who, position, prompt->size());
     }
     if (pair.base.ids == pair.source.ids)
-      throw UsageError("interchange: base and source of pair " + std::to_string(i) +
+      throw UsageError(subject_of(plan, i, "base and source") +
                        " are the same prompt, so that nothing is exchanged; give two");
     if (pair.expected < 0 || pair.expected >= vocabulary)
-      throw UsageError("interchange: pair " + std::to_string(i) + " expects token " +
+      throw UsageError(subject_of(plan, i, "expected") + " is token " +
                        std::to_string(pair.expected) + ", and the vocabulary has " +
-                       std::to_string(vocabulary) + "; give one of its tokens");
+                       std::to_string(vocabulary) + " tokens; give one of its tokens");
   }
 }
 
@@ -120,27 +126,11 @@ void check_neurons(const InterchangePlan& plan) {
                      std::to_string(plan.width - 1));
 }
 
-/// Numbers of the source prompts in order of first appearance.
-std::vector<std::int64_t> numbers_of_sources(const std::vector<InterchangePair>& pairs) {
-  std::map<std::vector<std::int64_t>, std::int64_t> known;
-  std::vector<std::int64_t> numbers;
-  numbers.reserve(pairs.size());
-  for (const InterchangePair& pair : pairs)
-    numbers.push_back(known.emplace(pair.source.ids, std::ssize(known)).first->second);
-  return numbers;
-}
-
 void set_controls(InterchangePlan& plan, std::int64_t vocabulary) {
   plan.arbitrary.assign(plan.pairs.size(), -1);
-  plan.other = plan.arbitrary;
   if (has_control(plan.options, "arbitrary_labels")) {
     Philox random(plan.seed, kLabelStream);
     plan.arbitrary = arbitrary_labels(plan.expected, vocabulary, random);
-  }
-  if (has_control(plan.options, "placebo")) {
-    Philox random(plan.seed, kPlaceboStream);
-    plan.other = placebo_sources(plan.part, numbers_of_sources(plan.pairs), plan.values,
-                                 plan.expected, random);
   }
 }
 
@@ -155,13 +145,15 @@ Place InterchangePlan::place(std::int64_t number) const {
           .position = options.position[static_cast<std::size_t>(number % positions)]};
 }
 
-InterchangePlan make_plan(const Model& model, const std::vector<InterchangePair>& pairs,
+InterchangePlan make_plan(const Model& model, const PlacedPairs& placed,
                           const InterchangeOptions& options, std::uint64_t seed) {
   check_options(options);
+  const std::vector<InterchangePair>& pairs = placed.pairs;
   if (pairs.empty()) throw UsageError("interchange: the list of pairs is empty; give at least two");
   InterchangePlan plan;
   plan.options = options;
   plan.pairs = pairs;
+  plan.where = placed.where;
   plan.seed = seed;
   check_prompts(model, plan);
   plan.points = exchanged_points(model.spec(), options);

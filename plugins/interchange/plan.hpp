@@ -14,8 +14,7 @@ namespace lensbench::interchange {
 /// First of the streams of random numbers, and those of a place: `kPlaceStreams` for each.
 inline constexpr std::uint64_t kFirstStream = std::uint64_t{1} << 45;
 inline constexpr std::uint64_t kSplitStream = kFirstStream, kLabelStream = kFirstStream + 1,
-                               kPlaceboStream = kFirstStream + 2, kWeightStream = kFirstStream + 3,
-                               kPlaceStream = kFirstStream + 16;
+                               kWeightStream = kFirstStream + 3, kPlaceStream = kFirstStream + 16;
 inline constexpr std::uint64_t kPlaceStreams = 4;
 
 /// A hook point and a position of both prompts.
@@ -31,17 +30,23 @@ struct Place {
   }
 };
 
+/// Pairs, and where each is in a file.
+struct PlacedPairs {
+  std::vector<InterchangePair> pairs;
+  std::vector<std::string> where = {};  ///< [pair] file and number of the line; empty: not a file
+};
+
 /// Pairs of prompts with their parts, and the answers that are expected of them.
 struct InterchangePlan {
   InterchangeOptions options;
   std::vector<InterchangePair> pairs;
+  std::vector<std::string> where;       ///< [pair] file and line, for messages; empty: not a file
   std::vector<std::int64_t> part;       ///< [pair] 0: training, 1: test, -1: left out
   std::vector<std::int64_t> train;      ///< numbers of the training pairs
   std::vector<std::int64_t> test;       ///< numbers of the test pairs
   std::vector<std::int64_t> values;     ///< [pair] number of the variable's value in the source
   std::vector<std::int64_t> expected;   ///< [pair] token
   std::vector<std::int64_t> arbitrary;  ///< [pair] token of the control; -1: not asked for
-  std::vector<std::int64_t> other;      ///< [pair] pair whose source is the placebo; -1: none
   std::vector<HookPoint> points;        ///< one for each block
   std::vector<at::Tensor> directions;   ///< [point] [row, width] of the basis `probe`; or empty
   std::int64_t width = 0;               ///< numbers at each position of a point
@@ -54,7 +59,7 @@ struct InterchangePlan {
 
 /// Checks pairs and options, splits the pairs, and draws the labels and sources of the controls.
 /// \throws UsageError under the conditions of `Interchange::exchange`
-InterchangePlan make_plan(const Model& model, const std::vector<InterchangePair>& pairs,
+InterchangePlan make_plan(const Model& model, const PlacedPairs& placed,
                           const InterchangeOptions& options, std::uint64_t seed);
 
 }  // namespace lensbench::interchange

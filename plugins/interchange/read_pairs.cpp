@@ -81,13 +81,14 @@ class PairLine {
 
 }  // namespace
 
-std::vector<InterchangePair> read_pairs(const Model& model, const std::string& path) {
-  std::vector<InterchangePair> pairs;
+PlacedPairs read_pairs(const Model& model, const std::string& path) {
+  PlacedPairs placed;
   tracing::for_each_line(path, "interchange: pairs", kExpected,
                          [&](const json& object, const std::string& where) {
-                           pairs.push_back(PairLine(model, object, where).pair());
+                           placed.pairs.push_back(PairLine(model, object, where).pair());
+                           placed.where.push_back(where);
                          });
-  return pairs;
+  return placed;
 }
 
 }  // namespace lensbench::interchange

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <lensbench/model.hpp>
-#include <lensbench/tools/interchange.hpp>
 #include <string>
-#include <vector>
+
+#include "plan.hpp"
 
 namespace lensbench::interchange {
 
 /// Pairs of a JSONL file. \throws InputError with file, line and field
-std::vector<InterchangePair> read_pairs(const Model& model, const std::string& path);
+PlacedPairs read_pairs(const Model& model, const std::string& path);
 
 }  // namespace lensbench::interchange

@@ -15,6 +15,7 @@
 #include "bases.hpp"
 #include "common/folds.hpp"
 #include "common/worst.hpp"
+#include "place_rows.hpp"
 #include "runs.hpp"
 #include "split.hpp"
 

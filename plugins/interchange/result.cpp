@@ -56,10 +56,7 @@ void add_accuracy(Dataset& dataset, const InterchangePlan& plan, const Found& fo
                        const at::Tensor& values, const std::string& meaning) {
     dataset.add(name, std::move(dims), by_place(plan, values), "1", meaning);
   };
-  const std::string undefined =
-      " (NaN: arbitrary labels of a basis that is not trained; the placebo where no other test "
-      "pair "
-      "has another source, value and answer)";
+  const std::string undefined = " (NaN: arbitrary labels of a basis that is not trained)";
   // Maps have the first two dimensions: the accuracy of a block and its controls in a row.
   const at::Tensor runs = at::cat({found.accuracy.unsqueeze(2), found.control_accuracy}, 2);
   dataset.add("side_by_side", {"layer", "run", "basis", "position"},
@@ -123,7 +120,7 @@ Dataset result_of(const InterchangePlan& plan, const Found& found) {
   dataset.attributes["source_run"] = "source";
   dataset.attributes["sign"] = "1 is an answer that the exchange brings";
   dataset.attributes["seed"] = static_cast<std::int64_t>(plan.seed);
-  Provenance{.definition = "interchange/1",
+  Provenance{.definition = "interchange/2",
              .rule = has_basis(plan.options, "das") ? "Adam" : "none",
              .samples = 1,
              .seed_stream = static_cast<std::int64_t>(kFirstStream)}

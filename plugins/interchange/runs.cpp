@@ -10,7 +10,6 @@
 #include <lensbench/error.hpp>
 #include <limits>
 
-#include "common/activation_rows.hpp"
 #include "common/folds.hpp"
 
 namespace lensbench::interchange {
@@ -18,28 +17,15 @@ namespace {
 
 constexpr std::int64_t kPairsPerBatch = 16;
 
-at::Tensor rows_of(const Model& model, const Place& place, const std::vector<Tokens>& prompts,
-                   const std::function<void()>& stop) {
-  std::vector<std::int64_t> positions;
-  positions.reserve(prompts.size());
-  for (const Tokens& prompt : prompts)
-    positions.push_back(place.position < 0 ? place.position + prompt.size() : place.position);
-  return tracing::read_rows("interchange", model, {place.hook.name}, prompts, positions, stop)
-      .front()
-      .to(at::kDouble);
-}
-
-/// The change that an exchange makes in a part of its pairs.
+/// The change that an exchange makes in some pairs.
 RowChange change_of(const Exchange& exchange, const PlaceRows& rows, double strength,
-                    const std::vector<std::int64_t>& part, const std::vector<std::int64_t>& own) {
-  std::vector<std::int64_t> sources = at_rows(exchange.source_of, part);
-  // A pair without a source runs with its own, so that batches stay whole.
-  for (std::size_t i = 0; i < sources.size(); ++i)
-    if (sources[i] < 0) sources[i] = own[i];
-  const at::Tensor source = some_rows(rows.source, sources);
+                    const std::vector<std::int64_t>& pairs) {
+  const at::Tensor source = some_rows(rows.source, pairs);
   if (!exchange.basis.defined()) return [source](const at::Tensor&) { return source; };
-  return [source, basis = exchange.basis, strength](const at::Tensor& h) {
-    return exchanged(h, source, basis, strength);
+  return [source, exchange, strength](const at::Tensor& h) {
+    return exchange.elsewhere.defined()
+               ? moved_as_far(h, source, exchange.basis, exchange.elsewhere, strength)
+               : exchanged(h, source, exchange.basis, strength);
   };
 }
 
@@ -55,12 +41,9 @@ struct Gathered {
   Answers all() const { return {at::cat(ids), at::cat(margins)}; }
 };
 
-Exchanged result_of(const Gathered& gathered, const Exchange& exchange) {
+Exchanged result_of(const Gathered& gathered) {
   const Answers answers = gathered.all();
-  const at::Tensor without = at::tensor(exchange.source_of, at::kLong).lt(0);
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  return {answers.right().masked_fill(without, nan), answers.margins.masked_fill(without, nan),
-          answers.ids, gathered.changed};
+  return {answers.right(), answers.margins, answers.ids, gathered.changed};
 }
 
 }  // namespace
@@ -75,25 +58,6 @@ std::vector<Tokens> bases_of(const InterchangePlan& plan, const std::vector<std:
 
 at::Tensor some_rows(const at::Tensor& rows, const std::vector<std::int64_t>& chosen) {
   return rows.index_select(0, at::tensor(chosen, at::kLong));
-}
-
-at::Tensor source_rows(const Model& model, const InterchangePlan& plan, const Place& place,
-                       const std::vector<std::int64_t>& chosen) {
-  std::vector<Tokens> sources;
-  sources.reserve(chosen.size());
-  for (const std::int64_t pair : chosen)
-    sources.push_back(plan.pairs[static_cast<std::size_t>(pair)].source);
-  return rows_of(model, place, sources, [] {});
-}
-
-PlaceRows rows_at(const Model& model, const InterchangePlan& plan, const Place& place,
-                  const std::function<void()>& stop) {
-  std::vector<Tokens> bases, sources;
-  for (const InterchangePair& pair : plan.pairs) {
-    bases.push_back(pair.base);
-    sources.push_back(pair.source);
-  }
-  return {rows_of(model, place, bases, stop), rows_of(model, place, sources, stop)};
 }
 
 BaseRuns::BaseRuns(const Model& model, const std::vector<Tokens>& prompts, const Place& place)
@@ -128,11 +92,11 @@ Answers answers_of(const at::Tensor& logits, const std::vector<std::int64_t>& ex
 }
 
 double Exchanged::accuracy() const {
-  return right.nanmean().item<double>();
+  return right.mean().item<double>();
 }
 
 double Exchanged::margin() const {
-  return margins.nanmean().item<double>();
+  return margins.mean().item<double>();
 }
 
 std::vector<Exchanged> run_exchanges(const Model& model, const InterchangePlan& plan,
@@ -153,7 +117,7 @@ std::vector<Exchanged> run_exchanges(const Model& model, const InterchangePlan& 
     for (std::size_t e = 0; e < exchanges.size(); ++e) {
       stop();
       const at::Tensor logits =
-          runs.logits({change_of(exchanges[e], rows, plan.options.strength, part, own)});
+          runs.logits({change_of(exchanges[e], rows, plan.options.strength, own)});
       if (!at::isfinite(logits).all().item<bool>())
         throw RunError("interchange: a logit is not finite after an exchange at '" +
                        place.hook.name + "'; give a smaller strength, or --dtype float32");
@@ -164,8 +128,7 @@ std::vector<Exchanged> run_exchanges(const Model& model, const InterchangePlan& 
   if (unchanged != nullptr) *unchanged = bases.all();
   std::vector<Exchanged> results;
   results.reserve(exchanges.size());
-  for (std::size_t e = 0; e < exchanges.size(); ++e)
-    results.push_back(result_of(gathered[e], exchanges[e]));
+  for (const Gathered& one : gathered) results.push_back(result_of(one));
   return results;
 }
 

@@ -7,21 +7,11 @@
 #include <lensbench/model.hpp>
 #include <vector>
 
+#include "place_rows.hpp"
 #include "plan.hpp"
 #include "swap.hpp"
 
 namespace lensbench::interchange {
-
-/// Activations of all pairs at a place, [pair, width] float64.
-struct PlaceRows {
-  at::Tensor base, source;
-};
-/// Rows of the sources of some pairs alone, [pair, width] float64.
-at::Tensor source_rows(const Model& model, const InterchangePlan& plan, const Place& place,
-                       const std::vector<std::int64_t>& chosen);
-/// \param stop  called before each batch; throws to stop
-PlaceRows rows_at(const Model& model, const InterchangePlan& plan, const Place& place,
-                  const std::function<void()>& stop);
 
 /// Runs of some prompts in which rows at a place are changed. The blocks before it run once.
 class BaseRuns {
@@ -50,14 +40,15 @@ Answers answers_of(const at::Tensor& logits, const std::vector<std::int64_t>& ex
 
 /// An exchange in every one of some pairs.
 struct Exchange {
-  at::Tensor basis = {};                ///< [width, rank]; undefined: the whole activation
-  std::vector<std::int64_t> source_of;  ///< pair whose source is used; -1: none, the result is NaN
-  std::vector<std::int64_t> expected;   ///< token that is right
+  at::Tensor basis = {};               ///< [width, rank]; undefined: the whole activation
+  std::vector<std::int64_t> expected;  ///< [pair] token that is right
+  /// [width, rank] of a placebo, which moves as far within this subspace; undefined: no placebo
+  at::Tensor elsewhere = {};
 };
 
 /// What an exchange gave.
 struct Exchanged {
-  at::Tensor right, margins;  ///< [pair] float64; NaN: no source
+  at::Tensor right, margins;  ///< [pair] float64
   at::Tensor ids;             ///< [pair] int64
   bool changed = false;       ///< whether a logit differs from the unchanged run
 
@@ -66,7 +57,7 @@ struct Exchanged {
 };
 
 /// Runs exchanges on pairs, a batch after another.
-/// \param chosen     numbers of the pairs, in the order of `Exchange::source_of`
+/// \param chosen     numbers of the pairs, in the order of `Exchange::expected`
 /// \param exchanges  all of them run on each batch
 /// \param unchanged  receives the answers to the bases themselves; may be nullptr
 std::vector<Exchanged> run_exchanges(const Model& model, const InterchangePlan& plan,

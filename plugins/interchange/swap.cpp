@@ -14,6 +14,15 @@ at::Tensor exchanged(const at::Tensor& h, const at::Tensor& source, const at::Te
   return h + strength * at::matmul(at::matmul(source - h, basis), basis.t());
 }
 
+at::Tensor moved_as_far(const at::Tensor& h, const at::Tensor& source, const at::Tensor& basis,
+                        const at::Tensor& elsewhere, double strength) {
+  constexpr double kLeastLength = 1e-8;  // as in TransformerLens, where 0 / 0 is 0
+  const at::Tensor distance =
+      (exchanged(h, source, basis, strength) - h).norm(2, {1}, /*keepdim=*/true);
+  const at::Tensor way = exchanged(h, source, elsewhere, 1) - h;
+  return h + way * (distance / way.norm(2, {1}, /*keepdim=*/true).clamp_min(kLeastLength));
+}
+
 PlacedBatch::PlacedBatch(const std::vector<Tokens>& prompts, std::int64_t position)
     : tokens(make_batch(prompts)) {
   const std::int64_t length = tokens.length();

@@ -17,6 +17,12 @@ namespace lensbench::interchange {
 at::Tensor exchanged(const at::Tensor& h, const at::Tensor& source, const at::Tensor& basis,
                      double strength);
 
+/// Rows that move as far as `exchanged` moves them, but within another subspace, in the direction
+/// of the source there. Rows whose source is equal there stay. \param elsewhere  the other
+/// subspace, [width, rank] float64, orthonormal columns
+at::Tensor moved_as_far(const at::Tensor& h, const at::Tensor& source, const at::Tensor& basis,
+                        const at::Tensor& elsewhere, double strength);
+
 /// New rows of an activation at one position of each sequence, [row, width] float64, from the old.
 using RowChange = std::function<at::Tensor(const at::Tensor& rows)>;
 

@@ -7,13 +7,13 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <lensbench/corpus.hpp>
 #include <lensbench/error.hpp>
 #include <limits>
 #include <string>
 
+#include "common/half_minutes.hpp"
 #include "receipts.hpp"
 
 // The mean over prompts, and what survives an interruption.
@@ -45,7 +45,7 @@ class Fit {
   }
 
   Fitted finish() {
-    auto kept = std::chrono::steady_clock::now();
+    HalfMinutes half_minutes;
     while (prompts_ < fit_.n_prompts) {
       if (context_.cancelled()) {
         keep();
@@ -56,10 +56,7 @@ class Fit {
       ++read_;
       if (counted_positions(window->tokens.size(), fit_.skip_first).count > 0) add(window->tokens);
       context_.progress(prompts_, fit_.n_prompts);
-      const auto now = std::chrono::steady_clock::now();
-      if (now - kept < std::chrono::seconds(30)) continue;
-      keep();
-      kept = now;
+      if (half_minutes.passed()) keep();
     }
     if (prompts_ == 0)
       throw UsageError("jacobian_lens: no window of the text has more than skip_first + 1 = " +

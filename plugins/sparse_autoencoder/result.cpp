@@ -179,13 +179,17 @@ void add_given(Dataset& dataset, const Reconstruction& rebuilt,
               "mean -ln probability of the token that follows, without the feature");
 }
 
+void add_decoder(Dataset& dataset, const Dictionary& dictionary) {
+  dataset.add("decoder", {"feature", "d_model"}, dictionary.decoder, "1",
+              "direction that each feature writes, by the width of the output");
+}
+
 void add_training(Dataset& dataset, const Trained& trained, double held_out_fvu) {
   const Dictionary& dictionary = trained.dictionary;
   dataset.add("encoder", {"feature", "d_model"}, dictionary.encoder.t().contiguous(), "1",
               "direction that each feature reads");
   dataset.add("encoder_bias", {"feature"}, dictionary.encoder_bias, "1", "added to what it reads");
-  dataset.add("decoder", {"feature", "d_model"}, dictionary.decoder, "1",
-              "direction that each feature writes, of length 1");
+  add_decoder(dataset, dictionary);
   dataset.set_attribute("decoder", "claim", "feature.direction");
   dataset.add("decoder_bias", {"d_model"}, dictionary.decoder_bias, "1",
               "added to every reconstruction, and subtracted from the rows first");

@@ -26,6 +26,8 @@ void add_feature_tokens(Dataset& dataset, const Model& model, const Dictionary& 
 /// measured
 void add_given(Dataset& dataset, const Reconstruction& rebuilt,
                const std::vector<std::int64_t>& features, const Splice* splice);
+/// Rows of the decoder.
+void add_decoder(Dataset& dataset, const Dictionary& dictionary);
 /// The weights of a training and its course.
 void add_training(Dataset& dataset, const Trained& trained, double held_out_fvu);
 

@@ -71,8 +71,10 @@ inline constexpr ResultSpec kResultTable[] = {
     {"encoder", "feature d_model", "1", "direction that each feature of a training reads",
      View::general, false},
     {"encoder_bias", "feature", "1", "added to what it reads", View::general, false},
-    {"decoder", "feature d_model", "1", "direction that it writes, of length 1", View::general,
-     false},
+    {"decoder", "feature d_model", "1",
+     "direction that each feature writes, of length 1 after a training; left out above 16 MiB of a "
+     "dictionary that is read",
+     View::general, false},
     {"decoder_bias", "d_model", "1", "added to every reconstruction of a training", View::general,
      false},
 };

@@ -221,6 +221,10 @@ Dataset SparseAutoencoderTool::read(const Tokens& tokens, const std::string& sae
   const Site site = site_of(model(), stored, options);
   Dataset dataset = measure(context(), stored.dictionary, site, tokens, target, options,
                             text_of(model(), options, context().seed()));
+  // Every case repeats what the dictionary's own file has.
+  constexpr std::size_t kMostDecoderBytes = std::size_t{16} << 20;
+  if (stored.dictionary.decoder.nbytes() <= kMostDecoderBytes)
+    add_decoder(dataset, stored.dictionary);
   add_provenance(dataset, stored.dictionary, site, false);
   dataset.attributes["mode"] = "use";
   context().record_file(dataset, "sae", stored.tensors);
@@ -253,9 +257,9 @@ Dataset SparseAutoencoderTool::train(const Tokens& tokens,
   check_training(training);
   check_features(options, training.latents);
   if (context().reference_prompts().size() > 1)
-    throw UsageError(
-        "sparse_autoencoder: mode=train reads one prompt through the dictionary, found several; "
-        "give one prompt, and then the others with mode=use");
+    throw UsageError("sparse_autoencoder: mode=train is repeated for each prompt, found " +
+                     std::to_string(context().reference_prompts().size()) +
+                     "; give one prompt, and read the others with mode=use and the archive as sae");
   const Site site = site_of_training(model(), options);
   check_text(model(), training, options, context().seed());
   read_site(model(), site, tokens,

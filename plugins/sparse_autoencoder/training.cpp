@@ -8,7 +8,6 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/random.hpp>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "common/endless_windows.hpp"
+#include "common/half_minutes.hpp"
 #include "optimiser.hpp"
 
 // The loop over steps: which rows, and what survives an interruption.
@@ -133,17 +133,15 @@ class Run {
   }
 
   Trained finish() {
-    auto kept = std::chrono::steady_clock::now();
+    HalfMinutes half_minutes;
     while (done() < training_.steps) {
       if (!take_step()) {
         keep();
         throw RunError("sparse_autoencoder: the run was interrupted; it goes on with --resume");
       }
       context_.progress(done(), training_.steps);
-      const auto now = std::chrono::steady_clock::now();
-      if (now - kept < std::chrono::seconds(30) && done() < training_.steps) continue;
+      if (!half_minutes.passed() && done() < training_.steps) continue;
       keep();
-      kept = now;
     }
     return {dictionary(),
             at::tensor(mse_, at::kDouble),

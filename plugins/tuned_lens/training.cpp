@@ -6,7 +6,6 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <lensbench/error.hpp>
 #include <lensbench/random.hpp>
@@ -16,6 +15,7 @@
 #include <utility>
 
 #include "common/endless_windows.hpp"
+#include "common/half_minutes.hpp"
 #include "corpus_parts.hpp"
 #include "receipts.hpp"
 
@@ -54,17 +54,14 @@ class Run {
   }
 
   Trained finish() {
-    auto kept = std::chrono::steady_clock::now();
+    HalfMinutes half_minutes;
     while (done() < training_.steps) {
       if (!take_step()) {
         keep();
         throw RunError("tuned_lens: the run was interrupted; it goes on with --resume");
       }
       context_.progress(done(), training_.steps);
-      const auto now = std::chrono::steady_clock::now();
-      if (now - kept < std::chrono::seconds(30) && done() < training_.steps) continue;
-      keep();
-      kept = now;
+      if (half_minutes.passed() || done() == training_.steps) keep();
     }
     return {trainer_.translators, at::stack(kl_), windows_.read, windows_.epochs, rows_,
             first_difference_,    gradient_error_};

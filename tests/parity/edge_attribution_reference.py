@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Reference values for edge attribution: `attribution_patch` (edges) and `faithfulness` of TransformerLens (4.3.0) in
-float64.
+"""Reference values for edge attribution: `attribution_patch` (edges and nodes) and `faithfulness` of TransformerLens
+(4.3.0) in float64.
 
 Reads the checkpoints of tests/data/layer_attribution and writes tests/data/edge_attribution. Needs the Python packages
 transformer-lens and safetensors.
@@ -10,8 +10,9 @@ transformer-lens and safetensors.
 The argument is any folder with a tokenizer: TransformerLens wants one, the results do not depend on it. The metric is
 logit[6] - logit[9] at the last position. TransformerLens takes the gradient at the corrupted run and scores (clean -
 corrupted) . gradient: lensbench gives the same numbers with method=eap and the two prompts exchanged. Scores are summed
-over positions, as matrices [reader, sender] with readers q, k, v of each head, MLP by block, logits, and senders
-embedding, then heads and MLP by block; 0 where there is no edge. `faithfulness` keeps random circuits of all positions.
+over positions: `nodes` [sender], and matrices [reader, sender] with readers q, k, v of each head, MLP by block, logits,
+and senders embedding, then heads and MLP by block; 0 where there is no edge. `faithfulness` keeps random circuits of all
+positions.
 """
 
 import sys
@@ -58,6 +59,10 @@ def values(folder, tokenizer):
     layers, heads = model.cfg.n_layers, model.cfg.n_heads
     clean, corrupted = torch.tensor([CLEAN]), torch.tensor([CORRUPTED])
     found = attribution_patch(model, clean, corrupted, metric, EdgeAttributionConfig(granularity="edge"))
+    nodes = torch.zeros(1 + layers * (heads + 1), dtype=torch.float64)
+    by_node = attribution_patch(model, clean, corrupted, metric, EdgeAttributionConfig(granularity="node"))
+    for node, score in by_node.node_scores.items():
+        nodes[sender_of(node, heads)] += score
     shape = (layers * (3 * heads + 1) + 1, 1 + layers * (heads + 1))
     scores = torch.zeros(shape, dtype=torch.float64)
     places = {}
@@ -77,6 +82,7 @@ def values(folder, tokenizer):
         recovered.append(result.recovered)
     return {
         "scores": scores,
+        "nodes": nodes,
         "circuits": torch.stack(circuits),
         "recovered": torch.tensor(recovered, dtype=torch.float64),
         "ends": torch.tensor([result.full_metric, result.corrupt_metric], dtype=torch.float64),

@@ -17,8 +17,8 @@ namespace lensbench {
 using LogitMetric = std::function<at::Tensor(const at::Tensor& logits)>;
 
 /// Gradients of `metric` with respect to activations, from one forward and one backward pass (two
-/// of each if inputs of single heads are among the points). Weights are constants: they accumulate
-/// no gradient.
+/// of each if inputs of single heads and the norm before them are among the points). Weights are
+/// constants: they accumulate no gradient.
 ///
 /// The gradient is taken at the value that the forward continues with, after every replacement by
 /// hooks. Points that share one tensor (`blocks.0.hook_resid_post` and `blocks.1.hook_resid_pre`)
@@ -63,7 +63,7 @@ struct RunGradients {
 };
 
 /// Gradients of any numbers that a run gives, from one forward and one backward pass (two of each
-/// if inputs of single heads are among the points). Rows of a batch do not see each other, so a
+/// if inputs of single heads and the norm before them are among the points). Rows of a batch do not see each other, so a
 /// function that returns one number for each row gives each row the gradient of its own number.
 /// \param model     the model to run
 /// \param tokens    the batch to run it on

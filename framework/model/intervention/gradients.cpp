@@ -3,6 +3,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/gradients.hpp>
 #include <set>
@@ -12,25 +13,31 @@
 namespace lensbench {
 namespace {
 
-/// True for inputs of single heads. They bypass the common norm, so its gradient needs a second
-/// forward without hooks on them.
+/// True for inputs of single heads. They bypass the common norm.
 bool is_head_input(const std::string& name) {
   for (const char* ending : {".hook_attn_in", ".hook_q_input", ".hook_k_input", ".hook_v_input"})
     if (name.ends_with(ending)) return true;
   return false;
 }
 
-/// Hook points in groups that one forward can differentiate together.
-/// Inputs of single heads are differentiated in a forward of their own (see is_head_input).
+/// True for the norm that heads share. Where they have inputs of their own, nothing depends on it.
+bool is_common_norm(const std::string& name) {
+  return name.find(".ln1.") != std::string::npos;
+}
+
+/// Hook points in groups that one forward can differentiate together: the norm before the heads
+/// needs a forward without inputs of single heads.
 std::vector<std::vector<std::string>> groups_of(const Model& model,
                                                 const std::vector<std::string>& globs) {
   std::set<std::string> wanted;
   for (const std::string& glob : globs)
     for (const HookPoint& point : match_hook_points(model.spec(), glob)) wanted.insert(point.name);
-  std::vector<std::string> common, of_heads;
-  for (const std::string& name : wanted) (is_head_input(name) ? of_heads : common).push_back(name);
+  const bool by_head = std::any_of(wanted.begin(), wanted.end(), is_head_input);
+  std::vector<std::string> norms, others;
+  for (const std::string& name : wanted)
+    (by_head && is_common_norm(name) ? norms : others).push_back(name);
   std::vector<std::vector<std::string>> groups;
-  for (auto* names : {&common, &of_heads})
+  for (auto* names : {&norms, &others})
     if (!names->empty()) groups.push_back(std::move(*names));
   return groups;
 }

@@ -46,6 +46,14 @@ TEST_F(TransformerLensEdges, HaveTheSameScores) {
   expect_receipts_hold(result);
 }
 
+TEST_F(TransformerLensEdges, LeaveNodesWithTheSameScores) {
+  const Dataset result =
+      bench_.tool.attribute_edges(corrupted_, bench_.tokens, Target::token(6), options("eap"));
+  const at::Tensor theirs = reference_.tensor("nodes");
+  EXPECT_GT(theirs.abs().max().item<double>(), 100 * kFloat32);
+  EXPECT_LE((result["node_score"].tensor - theirs).abs().max().item<double>(), kFloat32);
+}
+
 TEST_F(TransformerLensEdges, CircuitsRecoverTheSameShareOfTheGap) {
   const at::Tensor circuits = of_edges(reference_.tensor("circuits")).to(at::kBool);
   const CircuitMetrics found = bench_.tool.run_circuits(bench_.tokens, corrupted_, Target::token(6),

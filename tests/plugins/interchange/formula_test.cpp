@@ -27,6 +27,21 @@ TEST(AnExchange, MovesTheComponentAlongTheBasis) {
   expect_near(exchanged(exchanged(h, source, basis, 1), h, basis, 1), h);
 }
 
+TEST(APlacebo, MovesAsFarAsTheExchangeWithinAnotherSubspace) {
+  // d = (3, 4): the exchange along (1, 0) moves by 3, and d has 4 along (0, 1), which becomes 3.
+  const at::Tensor h = matrix({{1, 2}}), source = matrix({{4, 6}});
+  const at::Tensor first = matrix({{1}, {0}}), second = matrix({{0}, {1}});
+  expect_near(moved_as_far(h, source, first, second, 1), matrix({{1, 5}}));
+  expect_near(moved_as_far(h, source, first, second, 0.5), matrix({{1, 3.5}}));
+  // A distance is not negative, whichever way the exchange goes.
+  expect_near(moved_as_far(h, source, first, second, -1), matrix({{1, 5}}));
+}
+
+TEST(APlacebo, DoesNotMoveWhereBaseAndSourceAreEqualInItsSubspace) {
+  const at::Tensor h = matrix({{1, 2}}), source = matrix({{4, 2}});
+  expect_near(moved_as_far(h, source, matrix({{1}, {0}}), matrix({{0}, {1}}), 1), h);
+}
+
 TEST(AnExchange, OfNoDirectionIsTheBaseAndOfAllIsTheSource) {
   const at::Tensor h = matrix({{1, 2}, {0.5, 7}}), source = matrix({{3, -1}, {4, 4}});
   EXPECT_TRUE(at::equal(exchanged(h, source, at::zeros({2, 0}, at::kDouble), 1), h));
@@ -101,21 +116,6 @@ TEST(ArbitraryLabels, KeepPairsOfOneAnswerTogetherAndAvoidAllAnswers) {
     for (const std::int64_t answer : expected) EXPECT_NE(label, answer);
   EXPECT_THAT(message_of<UsageError>([&] { arbitrary_labels(expected, 5, random); }),
               HasSubstr("leave it out of controls"));
-}
-
-TEST(Placebos, AreSourcesOfThePartWithAnotherValueAndAnswer) {
-  Philox random(3, 0);
-  const std::vector<std::int64_t> part = {0, 0, 1, 1, 1, -1}, values = {0, 1, 0, 1, 0, 1};
-  const auto found = placebo_sources(part, {0, 1, 2, 3, 4, 5}, values, values, random);
-  EXPECT_THAT(found, ::testing::ElementsAre(1, 0, 3, ::testing::AnyOf(2, 4), 3, -1));
-  EXPECT_THAT(placebo_sources({1, 1}, {0, 1}, {0, 0}, {0, 0}, random),
-              ::testing::ElementsAre(-1, -1));
-}
-
-TEST(Placebos, AreNotTheSamePromptUnderAnotherAnswer) {
-  Philox random(3, 0);
-  EXPECT_THAT(placebo_sources({1, 1, 1}, {7, 7, 8}, {0, 1, 2}, {0, 1, 2}, random),
-              ::testing::ElementsAre(2, 2, ::testing::AnyOf(0, 1)));
 }
 
 class Splits : public ::testing::Test {

@@ -161,12 +161,27 @@ TEST_F(InterchangeRequests, WithWhatNoBasisReadsAreRefused) {
 }
 
 TEST_F(InterchangeRequests, ForPlacesThatAreNotThereAreRefused) {
-  EXPECT_THAT(refusal({{"position", "2"}}), HasSubstr("base of pair 0"));
   EXPECT_THAT(refusal({{"position", "0,0"}}), HasSubstr("given twice"));
   EXPECT_THAT(refusal({{"layers", "99"}}), HasSubstr("block 99"));
   EXPECT_THAT(refusal({{"hook", "hook_embed"}}), HasSubstr("not in a block"));
   EXPECT_THAT(refusal({{"hook", "blocks.*.hook_resid_*"}}), HasSubstr("one point of each block"));
   EXPECT_THAT(refusal({{"hook", "blocks.*.attn.hook_pattern"}}), HasSubstr("each position"));
+}
+
+TEST_F(InterchangeRequests, OfAFileNameFileAndLineOfAPrompt) {
+  const std::string same = "{\"base_ids\": [3, 7], \"source_ids\": [3, 7], \"expected\": 5}\n";
+  // The empty line counts.
+  EXPECT_THAT(refusal({{"position", "2"}}, "\n" + lines(8)),
+              HasSubstr("pairs.jsonl:2: base: position 2 is outside the prompt of 2 tokens"));
+  EXPECT_THAT(refusal({}, lines(8) + same),
+              HasSubstr("pairs.jsonl:9: base and source are the same prompt"));
+}
+
+TEST_F(InterchangeRequests, OfTypedPairsNameTheNumberOfThePair) {
+  InterchangeOptions options;
+  options.position = {2};
+  EXPECT_THAT(message_of<UsageError>([&] { exchange(options); }),
+              HasSubstr("interchange: base of pair 0: position 2 is outside"));
 }
 
 TEST_F(InterchangeRequests, ForPairsThatCannotBeSplitAreRefused) {

@@ -2,6 +2,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/topk.h>
 #include <ATen/ops/zeros.h>
@@ -58,6 +59,12 @@ class ExactSae : public ::testing::Test {
   testing::TempDir folder_;
   SaeBench bench_;
 };
+
+TEST_F(ExactSae, GivesTheRowsOfItsDecoder) {
+  const at::Tensor half = at::eye(24);
+  const Dataset found = bench_.tool.read(bench_.tokens, folder(), Target::model(), {});
+  EXPECT_TRUE(at::equal(found["decoder"].tensor, at::cat({half, -half})));
+}
 
 TEST_F(ExactSae, ChangesNothingWhenItIsSplicedIn) {
   for (const char* center : {"false", "true"}) {

@@ -158,6 +158,22 @@ TEST(RunGradients, EqualThoseOfTheLogitsRowByRow) {
   }
 }
 
+TEST(RunGradients, RunTwiceOnlyForInputsOfHeadsWithTheNormBeforeThem) {
+  const auto model = random_model(small_llama_spec(), 6, at::kFloat, 0.3);
+  const auto forwards = [&](const std::vector<std::string>& globs) {
+    int count = 0;
+    GradientOptions options;
+    options.hooks.read("hook_embed", [&](const at::Tensor&, const HookPoint&) { ++count; });
+    run_gradients(
+        *model, {at::tensor({3, 1, 4}, at::kLong).view({1, 3}), {}}, globs,
+        [&](const at::Tensor& x, const RecordedActivations&) { return of_streams(*model, x); },
+        options);
+    return count;
+  };
+  EXPECT_EQ(forwards({"blocks.1.hook_q_input", "blocks.1.hook_mlp_in", "hook_resid_post"}), 1);
+  EXPECT_EQ(forwards({"blocks.1.hook_q_input", "blocks.1.ln1.hook_normalized"}), 2);
+}
+
 TEST(RunGradients, OfAnActivationStopWhereTheyEnd) {
   const auto model = random_model(small_gpt2_spec(), 6, at::kDouble, 0.3);
   const TokenBatch tokens{at::tensor({3, 1, 4}, at::kLong).unsqueeze(0), {}};

@@ -34,7 +34,8 @@ struct InterchangeOptions {
   double strength = 1.0;                      ///< factor of the change, not 0
   std::int64_t steps = 200;                   ///< steps of a training of `das`, at most 1,000,000
   double learning_rate = 0.005;  ///< first rate of Adam in that training; it falls linearly to 0
-  /// Any of placebo, random_basis, arbitrary_labels, random_weights, at least one.
+  /// Any of placebo, random_basis, arbitrary_labels, random_weights, at least one. The placebo
+  /// moves each activation as far as the exchange does, within the subspace of random_basis.
   std::vector<std::string> controls = {"placebo", "random_basis", "arbitrary_labels",
                                        "random_weights"};
 };
