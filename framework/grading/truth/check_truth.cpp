@@ -1,5 +1,6 @@
 #include "grading/truth/check_truth.hpp"
 
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <set>
 
