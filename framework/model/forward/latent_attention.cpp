@@ -48,7 +48,7 @@ at::Tensor make_queries(const ForwardState& state, const LatentWeights& weights,
 
 /// What the cache holds of the new positions: vectors [batch, 1, pos, key_value_rank] and rotated
 /// parts of keys [batch, 1, pos, d_rotary].
-KeyValueCache::State::Layer new_latents(const ForwardState& state, const LatentWeights& weights,
+CacheAccess::State::Layer new_latents(const ForwardState& state, const LatentWeights& weights,
                                         const HookSite& hooks, const at::Tensor& x) {
   const LatentAttention& latent = *state.spec.latent;
   const std::int64_t rank = latent.key_value_rank;
@@ -87,7 +87,7 @@ Heads latent_heads(const ForwardState& state, std::int64_t layer, const at::Tens
   const LatentWeights& weights = state.weights.blocks[static_cast<std::size_t>(layer)].latent;
   const HookSite hooks(state.plan, layer);
   const std::int64_t heads = state.spec.attention.n_heads, d_value = state.spec.latent->d_value;
-  const KeyValueCache::State::Layer fresh = new_latents(state, weights, hooks, x);
+  const CacheAccess::State::Layer fresh = new_latents(state, weights, hooks, x);
   Heads result;
   result.q = make_queries(state, weights, hooks, x);
   const auto held = with_past(state, layer, fresh.keys, fresh.values);

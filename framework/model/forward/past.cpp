@@ -4,9 +4,9 @@
 
 namespace lensbench {
 
-KeyValueCache::State::Layer with_past(const ForwardState& state, std::int64_t layer,
+CacheAccess::State::Layer with_past(const ForwardState& state, std::int64_t layer,
                                       const at::Tensor& keys, const at::Tensor& values) {
-  KeyValueCache::State::Layer all{keys, values};
+  CacheAccess::State::Layer all{keys, values};
   if (state.prefix && state.past > 0) {
     // A prefix is one sequence, which all rows of the batch continue.
     const auto& held = state.prefix->layers[static_cast<std::size_t>(layer)];

@@ -12,7 +12,7 @@ namespace lensbench {
 /// the cache, which keeps the new ones. In latent attention the keys are its vectors, the values
 /// the rotated parts of its keys.
 /// \param keys, values [batch, kv_head, pos, …] \return [batch, kv_head, all pos, …]
-KeyValueCache::State::Layer with_past(const ForwardState& state, std::int64_t layer,
+CacheAccess::State::Layer with_past(const ForwardState& state, std::int64_t layer,
                                       const at::Tensor& keys, const at::Tensor& values);
 
 }  // namespace lensbench

@@ -88,6 +88,14 @@ TEST_F(FactExchanges, FindTheAnswerWhereAHeadHasMovedIt) {
   expect_answers_of_bases(exchange_neurons(coordinates(3, 3)));
 }
 
+TEST_F(FactExchanges, WhereNoLaterTokenReadsPassTheirReceipts) {
+  // Nothing after the attention of the last block moves from the subject to the last token.
+  options_.layers = {bench_->model->spec().n_layers - 1};
+  const Dataset found = exchange_neurons(coordinates(3, 3));
+  expect_answers_of_bases(found);
+  testing::expect_receipts_hold(found, 8);
+}
+
 TEST_F(FactExchanges, OfHalfTheStrengthLeaveBothAnswersEqual) {
   options_.strength = 0.5;
   const Dataset found = exchange_neurons(coordinates(3, 3));
