@@ -57,14 +57,6 @@ void keep_items(ItemTable& table, const std::vector<std::string>& items) {
     table.corrupted.clear();
 }
 
-/// A task that was asked, or whose record was stored, until the tasks before it are taken.
-struct AskedTask {
-  TaskRecord record;
-  bool is_stored = false;
-  std::vector<bool> was_new = {};  ///< whether each tool was asked as one that never answered
-  std::shared_ptr<const OpenModel> model = {};  ///< kept if a tool was new
-};
-
 /// Keeps nothing: every task is asked.
 class NoStore final : public RecordStore {
  public:
@@ -118,6 +110,13 @@ class Grading::State {
     std::size_t timed = 0, prompts = 0;
 
     bool has_answered() const { return prompts > 0; }
+  };
+  /// A task that was asked, or whose record was stored, until the tasks before it are taken.
+  struct AskedTask {
+    TaskRecord record;
+    bool is_stored = false;
+    std::vector<bool> was_new = {};  ///< whether each tool was asked as one that never answered
+    std::shared_ptr<const OpenModel> model = {};  ///< kept if a tool was new
   };
   /// What is known of a candidate from the tasks that were taken.
   enum class Known { nothing, answers, claims_nothing };
