@@ -258,12 +258,8 @@ class DescribedModel final : public Model {
   Unembedding unembedding_;
 };
 
-std::string sample(const std::string& name) {
-  return testing::data_folder() + "/models/" + name;
-}
-
 TEST(LayerAttributionTool, SeesNeuronsThroughTheNormBehindTheirMlp) {
-  AttributedModel gemma(sample("gemma2"));
+  AttributedModel gemma(testing::sample_folder("gemma2"));
   const auto& spec = gemma.model().spec();
   LayerAttributionOptions options;
   options.neurons = spec.n_layers * spec.mlp.d_mlp;
@@ -294,7 +290,7 @@ TEST(CheckCompatible, RefusesAModelThatNormalisesAfterItsSublayers) {
 class AttributionOfFamily : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(AttributionOfFamily, HoldsItsReceiptsAndSumsToTheLogit) {
-  AttributedModel model(sample(GetParam()));
+  AttributedModel model(testing::sample_folder(GetParam()));
   LayerAttributionOptions options;
   options.neurons = model.model().spec().mlp.n_experts > 0 ? 0 : 3;
   const Dataset dataset =

@@ -32,7 +32,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // Float32 sums in another order, of values of size 1 to 10.
-constexpr double kReordered = 2e-5;
+constexpr double kOtherOrder = 2e-5;
 
 class LatentAttentionOf : public ::testing::TestWithParam<const char*> {
  protected:
@@ -55,7 +55,7 @@ TEST_P(LatentAttentionOf, CachesVectorsAndRotatedPartsAlone) {
   ForwardOptions options;
   options.cache = &cache;
   model_->forward(tokens_, options);
-  for (const auto& layer : cache.state().layers) {
+  for (const auto& layer : CacheAccess::state(cache).layers) {
     EXPECT_EQ(layer.keys.size(1), 1);
     EXPECT_EQ(layer.keys.size(3), latent().key_value_rank);
     EXPECT_EQ(layer.values.size(1), 1);
@@ -74,7 +74,7 @@ TEST_P(LatentAttentionOf, GivesTheLogitsOfAWholeForwardThroughACache) {
     parts.push_back(model_->forward({tokens_.ids.narrow(1, begin, count), {}}, options).logits);
     begin += count;
   }
-  EXPECT_LT(largest_difference(at::cat(parts, 1), whole), kReordered);
+  EXPECT_LT(largest_difference(at::cat(parts, 1), whole), kOtherOrder);
 }
 
 // k = [W_K c, r] and v = W_V c for the vector c and the rotated part r, which heads share.
@@ -88,10 +88,10 @@ TEST_P(LatentAttentionOf, MakesKeysAndValuesOfTheVector) {
   const at::Tensor rotated = all.at("blocks.1.attn.hook_rot_k").unsqueeze(2);
   const at::Tensor keys =
       at::cat({made.narrow(3, 0, fixed), rotated.expand({-1, -1, heads, -1})}, -1);
-  EXPECT_LT(largest_difference(keys, all.at("blocks.1.attn.hook_k")), kReordered);
+  EXPECT_LT(largest_difference(keys, all.at("blocks.1.attn.hook_k")), kOtherOrder);
   EXPECT_LT(
       largest_difference(made.narrow(3, fixed, latent().d_value), all.at("blocks.1.attn.hook_v")),
-      kReordered);
+      kOtherOrder);
 }
 
 TEST_P(LatentAttentionOf, KeepsAReplacedVectorInTheCache) {
@@ -105,7 +105,7 @@ TEST_P(LatentAttentionOf, KeepsAReplacedVectorInTheCache) {
   model_->forward({tokens_.ids.narrow(1, 0, 11), {}}, options, hooks);
   const at::Tensor last =
       model_->forward({tokens_.ids.narrow(1, 11, 1), {}}, options, hooks).logits;
-  EXPECT_LT(largest_difference(last, whole.narrow(1, 11, 1)), kReordered);
+  EXPECT_LT(largest_difference(last, whole.narrow(1, 11, 1)), kOtherOrder);
 }
 
 TEST_P(LatentAttentionOf, RefusesReplacedKeysInAForwardWithACache) {

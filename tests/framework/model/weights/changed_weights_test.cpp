@@ -26,12 +26,9 @@ namespace {
 
 using lensbench::testing::message_of;
 using lensbench::testing::rows_of;
+using lensbench::testing::sample;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-std::shared_ptr<const Model> sample(const std::string& name) {
-  return Model::open(lensbench::testing::data_folder() + "/models/" + name);
-}
 
 at::Tensor logits_of(const Model& model) {
   return model.forward({rows_of({{3, 1, 4, 1, 2}}), {}}).logits;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/dataset/join_cases.hpp"
 #include "framework/report/page/page_reader.hpp"
 #include "framework/report/page/placed_texts.hpp"
 #include "fuzz/strict_html.hpp"
