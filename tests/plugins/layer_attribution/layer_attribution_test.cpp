@@ -12,7 +12,7 @@
 #include "attribution_fixture.hpp"
 #include "support/contexts.hpp"
 #include "support/error_matchers.hpp"
-#include "support/folders.hpp"
+#include "support/sample_models.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench::attribution {
@@ -315,7 +315,7 @@ INSTANTIATE_TEST_SUITE_P(Families, AttributionOfFamily,
 
 TEST(AttributionOfFamily, RefusesNormsBehindTheAdditions) {
   for (const char* name : {"bert", "opt-350m"}) {
-    AttributedModel model(testing::data_folder() + "/models/" + name);
+    AttributedModel model(testing::sample_folder(name));
     EXPECT_THAT(message_of<UsageError>([&] {
                   model.tool().to_logit(model.tokens({3, 4}), Target::model(), {});
                 }),

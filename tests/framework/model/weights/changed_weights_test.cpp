@@ -16,7 +16,6 @@
 
 #include "core/files/sha256.hpp"
 #include "support/error_matchers.hpp"
-#include "support/folders.hpp"
 #include "support/random_model.hpp"
 #include "support/sample_models.hpp"
 #include "support/tensors.hpp"
