@@ -27,7 +27,7 @@ using testing::value_at;
 /// The tool on a model, with its declared parameters.
 struct FactsBench {
   explicit FactsBench(std::shared_ptr<const Model> given, std::uint64_t seed = 0)
-      : model(std::move(given)), context(context_of(model, seed)) {
+      : model(std::move(given)), context(testing::context_of(model, seed)) {
     tool.attach(context, testing::declared(FactsTool::kParameters), "tool 'facts'");
   }
   /// Answers as the command does: parameters are checked first.
