@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/grading/named_metric.hpp"
 #include "framework/grading/planted.hpp"
 #include "grading/exact/measure_edges.hpp"
 #include "grading/run/edge_circuits.hpp"
@@ -79,12 +80,6 @@ ItemTable table_of(const std::vector<double>& by_size, const std::vector<double>
     }
   table.corrupted = {-1.0};
   return table;
-}
-
-double metric(const ItemTable& table, const std::string& name) {
-  const auto names = metric_names(table.kind, table.has_unit);
-  const auto found = std::find(names.begin(), names.end(), name);
-  return metrics_of(table).at(static_cast<std::size_t>(found - names.begin()));
 }
 
 // Sizes go from .001 to 1, so that the whole metric at every size has the area .999.

@@ -9,6 +9,7 @@
 #include <lensbench/random.hpp>
 #include <limits>
 
+#include "framework/grading/named_metric.hpp"
 #include "grading/output/floors.hpp"
 #include "grading/output/worst_items.hpp"
 #include "grading/scores/entry.hpp"
@@ -17,12 +18,6 @@ namespace lensbench::grading {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-double metric(const ItemTable& table, const std::string& name) {
-  const auto names = metric_names(table.kind, table.has_unit);
-  const auto found = std::find(names.begin(), names.end(), name);
-  return metrics_of(table).at(static_cast<std::size_t>(found - names.begin()));
-}
 
 /// Three members, one of which suppresses the answer, one ignored item and four idle ones; the gap
 /// is 8. The second prompt has half of the effects of the first.
