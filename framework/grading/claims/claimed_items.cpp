@@ -253,16 +253,30 @@ class ItemReader {
 
   /// [feature, token], or the most active features of each token with their numbers.
   ClaimedItems activations() {
-    if (has_dims({"feature", "token"})) return of_features(selected_.values);
-    if (!has_dims({"token", "rank"}) || !dataset_.contains("feature_id") ||
-        dataset_["feature_id"].dims != selected_.dims)
+    const bool of_all = has_dims({"feature", "token"});
+    if (!of_all && (!has_dims({"token", "rank"}) || !dataset_.contains("feature_id") ||
+                    dataset_["feature_id"].is_text() ||
+                    dataset_["feature_id"].dims != selected_.dims))
       refuse_axes("[feature, token], or [token, rank] with the variable feature_id");
+    require_tokens_of_prompt();
+    if (of_all) return of_features(selected_.values);
     const at::Tensor ids = dataset_["feature_id"].tensor.to(at::kLong);
     for (std::int64_t token = 0; token < ids.size(0); ++token)
       for (std::int64_t rank = 0; rank < ids.size(1); ++rank)
         if (const auto id = ids[token][rank].item<std::int64_t>(); id >= 0)
           put(feature_item(id, token), selected_.values[token][rank]);
+    // A prompt on which no feature is active is answered, too.
+    if (items_.values.empty()) items_.values[feature_item(0, 0)] = 0;
     return items_;
+  }
+
+  void require_tokens_of_prompt() const {
+    const std::int64_t found = selected_.values.size(axis_of("token")),
+                       expected = std::ssize(task_.prompts[prompt_].ids);
+    if (found != expected)
+      refuse(variable_, "claim '" + claim_.name + "' is about the " + std::to_string(expected) +
+                            " tokens of the prompt, found " + std::to_string(found) +
+                            "; give one number for each");
   }
 
   ClaimedItems of_features(const at::Tensor& values) {
