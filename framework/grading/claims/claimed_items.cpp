@@ -127,8 +127,12 @@ class ItemReader {
     return std::equal(dims.begin(), dims.end(), selected_.dims.begin(), selected_.dims.end());
   }
   [[noreturn]] void refuse_axes(const char* expected) const {
+    std::vector<std::string> found;
+    for (std::size_t i = 0; i < selected_.dims.size(); ++i)
+      found.push_back(selected_.dims[i] + " of length " +
+                      std::to_string(selected_.values.size(std::int64_t(i))));
     refuse(variable_, "claim '" + claim_.name + "' is about " + expected + ", found [" +
-                          join(selected_.dims, ", ") + "]; name the axes so");
+                          join(found, ", ") + "]; give such axes");
   }
   void take_asked_position() {
     if (std::find(selected_.dims.begin(), selected_.dims.end(), "token") != selected_.dims.end())
@@ -309,9 +313,11 @@ class ItemReader {
   std::vector<std::int64_t> layers_of_points() const {
     const bool named = dataset_.contains("layer") && !dataset_["layer"].is_text() &&
                        dataset_["layer"].dims == selected_.dims;
-    if (selected_.dims.size() != 1 ||
-        (selected_.dims[0] != "layer" && !(has_dims({"point"}) && named)))
-      refuse_axes("[layer], or [point] with the coordinate layer, each perhaps with fold");
+    const bool of_stream = has_dims({"layer"}) && selected_.values.size(0) == spec_.n_layers + 1;
+    if (!of_stream && !(named && (has_dims({"layer"}) || has_dims({"point"}))))
+      refuse_axes(
+          "[layer] with one layer more than blocks, or [layer] or [point] with the coordinate "
+          "layer, each perhaps with fold");
     std::vector<std::int64_t> layers;
     for (std::int64_t i = 0; i < selected_.values.size(0); ++i)
       layers.push_back(named ? dataset_["layer"].tensor[i].item<std::int64_t>() : i);

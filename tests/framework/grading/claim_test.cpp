@@ -120,7 +120,8 @@ TEST(FeatureClaims, OfDirectionsOfAnotherWidthAreRefused) {
   Dataset dataset;
   dataset.add("decoder", {"feature", "d_model"}, at::tensor({1.0, 2.0}).view({1, 2}), "1", "short");
   EXPECT_THAT(message_of<UsageError>([&] { items_of(dataset, "decoder", "feature.direction"); }),
-              HasSubstr("[feature, d_model]"));
+              AllOf(HasSubstr("as many numbers as the stream has"),
+                    HasSubstr("found [feature of length 1, d_model of length 2]")));
 }
 
 /// The most active features of each token: their numbers and how active they are.
@@ -169,6 +170,17 @@ TEST(PresenceClaim, OfPointsWithoutLayersIsRefused) {
   dataset.add("accuracy", {"point"}, at::tensor({0.1, 0.3}), "1", "accuracy");
   EXPECT_THAT(message_of<UsageError>([&] { items_of(dataset, "accuracy", "presence"); }),
               HasSubstr("the coordinate layer"));
+}
+
+// Whether the first of two is the stream before or after the first block is not known.
+TEST(PresenceClaim, OfAsManyLayersAsBlocksIsRefused) {
+  Dataset dataset;
+  dataset.add("accuracy", {"layer"}, at::tensor({0.25, 0.5}), "1", "accuracy");
+  EXPECT_THAT(message_of<UsageError>([&] { items_of(dataset, "accuracy", "presence"); }),
+              AllOf(HasSubstr("one layer more than blocks"), HasSubstr("[layer of length 2]")));
+  dataset.add_coordinate("layer", at::tensor({1, 2}), "stream");
+  EXPECT_THAT(items_of(dataset, "accuracy", "presence"),
+              UnorderedElementsAre(Pair("1", 0.25), Pair("2", 0.5)));
 }
 
 TEST(GradedSettings, KeepCommasWithinAValue) {
