@@ -258,9 +258,9 @@ class ItemReader {
   /// [feature, token], or the most active features of each token with their numbers.
   ClaimedItems activations() {
     const bool of_all = has_dims({"feature", "token"});
-    if (!of_all && (!has_dims({"token", "rank"}) || !dataset_.contains("feature_id") ||
-                    dataset_["feature_id"].is_text() ||
-                    dataset_["feature_id"].dims != selected_.dims))
+    if (!of_all &&
+        (!has_dims({"token", "rank"}) || !dataset_.contains("feature_id") ||
+         dataset_["feature_id"].is_text() || dataset_["feature_id"].dims != selected_.dims))
       refuse_axes("[feature, token], or [token, rank] with the variable feature_id");
     require_tokens_of_prompt();
     if (of_all) return of_features(selected_.values);

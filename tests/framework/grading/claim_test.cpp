@@ -134,9 +134,9 @@ Dataset most_active(const std::vector<std::int64_t>& ids, const std::vector<doub
 
 // The second token has one active feature: the other place is filled with -1.
 TEST(FeatureClaims, TakeTheMostActiveFeaturesByTheirNumbers) {
-  EXPECT_THAT(items_of(most_active({5, 2, 7, -1}, {0.5, 0.25, 2.0, 0.0}), "active",
-                       "feature.activation"),
-              UnorderedElementsAre(Pair("5,0", 0.5), Pair("2,0", 0.25), Pair("7,1", 2)));
+  EXPECT_THAT(
+      items_of(most_active({5, 2, 7, -1}, {0.5, 0.25, 2.0, 0.0}), "active", "feature.activation"),
+      UnorderedElementsAre(Pair("5,0", 0.5), Pair("2,0", 0.25), Pair("7,1", 2)));
 }
 
 TEST(FeatureClaims, AnswerAPromptOnWhichNoFeatureIsActive) {

@@ -177,6 +177,14 @@ TEST_F(Written, ThatIsNotAskedAboutEverywhereLosesCoverage) {
   EXPECT_NEAR(scores({{{"0", 0.1}, {"2", 1.0}}})[4], 2.0 / 3, 1e-12);
 }
 
+TEST_F(Written, IsPresentWhereItIsWrittenInATruthWithoutComponents) {
+  truth_.components.clear();
+  const auto table = truth_table(truth_, task_, find_claim("presence"), false).value();
+  EXPECT_THAT(table.items, ElementsAre("0", "1", "selectivity 0", "selectivity 1"));
+  EXPECT_THAT(table.truth,
+              ElementsAre(ElementsAre(0), ElementsAre(1), ElementsAre(0), ElementsAre(1)));
+}
+
 TEST_F(Written, IsNotGradedAtLayersOfWhichTheTruthSaysNothing) {
   truth_.variables[0].written_layer.reset();
   const auto table = truth_table(truth_, task_, find_claim("presence"), false).value();
