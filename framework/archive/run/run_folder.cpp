@@ -38,8 +38,9 @@ FileDescriptor lock(const path& file) {
   throw RunError(file.string() + ": cannot be locked: " + errno_text(errno));
 }
 
-// The note fills a block of this size, so that a shorter text replaces a longer one.
-constexpr std::size_t kNoteBytes = 256;
+// The note fills a block of this size, so that a shorter text replaces a longer one. Several
+// threads may name a task each.
+constexpr std::size_t kNoteBytes = 1024;
 
 /// Note of the process that had the lock before; empty if it could not be read.
 std::string read_note(int file) {

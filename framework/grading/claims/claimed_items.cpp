@@ -127,8 +127,12 @@ class ItemReader {
     return std::equal(dims.begin(), dims.end(), selected_.dims.begin(), selected_.dims.end());
   }
   [[noreturn]] void refuse_axes(const char* expected) const {
+    std::vector<std::string> found;
+    for (std::size_t i = 0; i < selected_.dims.size(); ++i)
+      found.push_back(selected_.dims[i] + " of length " +
+                      std::to_string(selected_.values.size(std::int64_t(i))));
     refuse(variable_, "claim '" + claim_.name + "' is about " + expected + ", found [" +
-                          join(selected_.dims, ", ") + "]; name the axes so");
+                          join(found, ", ") + "]; give such axes");
   }
   void take_asked_position() {
     if (std::find(selected_.dims.begin(), selected_.dims.end(), "token") != selected_.dims.end())
@@ -253,16 +257,30 @@ class ItemReader {
 
   /// [feature, token], or the most active features of each token with their numbers.
   ClaimedItems activations() {
-    if (has_dims({"feature", "token"})) return of_features(selected_.values);
-    if (!has_dims({"token", "rank"}) || !dataset_.contains("feature_id") ||
-        dataset_["feature_id"].dims != selected_.dims)
+    const bool of_all = has_dims({"feature", "token"});
+    if (!of_all &&
+        (!has_dims({"token", "rank"}) || !dataset_.contains("feature_id") ||
+         dataset_["feature_id"].is_text() || dataset_["feature_id"].dims != selected_.dims))
       refuse_axes("[feature, token], or [token, rank] with the variable feature_id");
+    require_tokens_of_prompt();
+    if (of_all) return of_features(selected_.values);
     const at::Tensor ids = dataset_["feature_id"].tensor.to(at::kLong);
     for (std::int64_t token = 0; token < ids.size(0); ++token)
       for (std::int64_t rank = 0; rank < ids.size(1); ++rank)
         if (const auto id = ids[token][rank].item<std::int64_t>(); id >= 0)
           put(feature_item(id, token), selected_.values[token][rank]);
+    // A prompt on which no feature is active is answered, too.
+    if (items_.values.empty()) items_.values[feature_item(0, 0)] = 0;
     return items_;
+  }
+
+  void require_tokens_of_prompt() const {
+    const std::int64_t found = selected_.values.size(axis_of("token")),
+                       expected = std::ssize(task_.prompts[prompt_].ids);
+    if (found != expected)
+      refuse(variable_, "claim '" + claim_.name + "' is about the " + std::to_string(expected) +
+                            " tokens of the prompt, found " + std::to_string(found) +
+                            "; give one number for each");
   }
 
   ClaimedItems of_features(const at::Tensor& values) {
@@ -295,9 +313,11 @@ class ItemReader {
   std::vector<std::int64_t> layers_of_points() const {
     const bool named = dataset_.contains("layer") && !dataset_["layer"].is_text() &&
                        dataset_["layer"].dims == selected_.dims;
-    if (selected_.dims.size() != 1 ||
-        (selected_.dims[0] != "layer" && !(has_dims({"point"}) && named)))
-      refuse_axes("[layer], or [point] with the coordinate layer, each perhaps with fold");
+    const bool of_stream = has_dims({"layer"}) && selected_.values.size(0) == spec_.n_layers + 1;
+    if (!of_stream && !(named && (has_dims({"layer"}) || has_dims({"point"}))))
+      refuse_axes(
+          "[layer] with one layer more than blocks, or [layer] or [point] with the coordinate "
+          "layer, each perhaps with fold");
     std::vector<std::int64_t> layers;
     for (std::int64_t i = 0; i < selected_.values.size(0); ++i)
       layers.push_back(named ? dataset_["layer"].tensor[i].item<std::int64_t>() : i);

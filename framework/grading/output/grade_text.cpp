@@ -231,13 +231,17 @@ void add_table(Lines& lines, const Grades& grades, TableKind kind, const Termina
   wide.columns = std::max(style.columns, kLeastColumns);
   for (std::string& line : terminal::table(std::move(columns), 1, wide))
     lines.push_back(std::move(line));
-  const Estimate& first = entries.front()->estimates.front();
-  if (!std::isnan(first.random_low))
-    lines.push_back("random scores: " + two_digits(first.random) + " " +
-                    interval_text(first.random_low, first.random_high) +
-                    (std::isnan(first.permuted)
-                         ? std::string()
-                         : "; membership permuted within kinds: " + two_digits(first.permuted)));
+  // Not every claim of a table can be compared with random scores.
+  const auto banded = std::find_if(entries.begin(), entries.end(), [](const Entry* entry) {
+    return !std::isnan(entry->estimates.front().random_low);
+  });
+  if (banded == entries.end()) return;
+  const Estimate& first = (*banded)->estimates.front();
+  lines.push_back("random scores: " + two_digits(first.random) + " " +
+                  interval_text(first.random_low, first.random_high) +
+                  (std::isnan(first.permuted)
+                       ? std::string()
+                       : "; membership permuted within kinds: " + two_digits(first.permuted)));
 }
 
 std::string place_text(const Grades& grades, std::size_t task) {

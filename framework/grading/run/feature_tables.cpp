@@ -5,6 +5,7 @@
 #include <lensbench/statistics.hpp>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "grading/scores/matching.hpp"
 
@@ -47,59 +48,77 @@ void set_directions(ItemTable& table, const FeatureTruth& features,
   }
 }
 
-/// Planted activations at the tokens of the answered prompts.
-Table planted_activations(const FeatureTruth& features, const Task& task,
-                          const std::vector<ItemValues>& claimed) {
+using Prompts = std::vector<std::size_t>;
+
+/// Planted activations at the tokens of some prompts.
+Table planted_activations(const FeatureTruth& features, const Task& task, const Prompts& prompts) {
   Table planted(features.direction.size());
-  for (std::size_t p = 0; p < claimed.size(); ++p) {
-    if (claimed[p].empty()) continue;
+  for (const std::size_t p : prompts)
     for (const std::int64_t id : task.prompts[p].ids) {
       for (auto& row : planted) row.push_back(0);
       for (const auto& [feature, value] : features.token_activation[static_cast<std::size_t>(id)])
         planted[static_cast<std::size_t>(feature)].back() = value;
     }
-  }
   return planted;
+}
+
+/// Features whose planted activation is not the same at all tokens of a task: of others no
+/// correlation is defined, whatever was found.
+std::vector<std::size_t> features_that_vary(const FeatureTruth& features, const Task& task) {
+  const Table planted = planted_activations(features, task, all_of(task.prompts.size()));
+  std::vector<std::size_t> varying;
+  for (std::size_t f = 0; f < planted.size(); ++f)
+    if (std::any_of(planted[f].begin(), planted[f].end(),
+                    [&](double value) { return value != planted[f].front(); }))
+      varying.push_back(f);
+  return varying;
 }
 
 void set_activations(ItemTable& table, const FeatureTruth& features, const Task& task,
                      const std::vector<ItemValues>& claimed) {
-  const Table planted = planted_activations(features, task, claimed);
+  Prompts answered;
+  for (std::size_t p = 0; p < claimed.size(); ++p)
+    if (!claimed[p].empty()) answered.push_back(p);
+  const Table planted = planted_activations(features, task, answered);
   Table found(table.candidates, std::vector<double>(planted.front().size(), 0.0));
   std::size_t first = 0;
-  for (std::size_t p = 0; p < claimed.size(); ++p) {
-    if (claimed[p].empty()) continue;
+  for (const std::size_t p : answered) {
     put_rows(found, claimed[p], first);
     first += task.prompts[p].ids.size();
   }
   Table correlations;
-  correlations.reserve(planted.size());
-  for (const auto& row : planted) {
+  correlations.reserve(table.items.size());
+  for (const std::size_t feature : features_that_vary(features, task)) {
     correlations.emplace_back();
-    for (const auto& other : found) correlations.back().push_back(statistics::pearson(row, other));
+    for (const auto& other : found)
+      correlations.back().push_back(statistics::pearson(planted[feature], other));
   }
   const auto matched = matched_values(correlations);
   for (std::size_t f = 0; f < matched.size(); ++f)
-    for (std::size_t p = 0; p < claimed.size(); ++p)
-      if (!claimed[p].empty()) table.claimed[f][p] = matched[f];
+    for (const std::size_t p : answered) table.claimed[f][p] = matched[f];
+}
+
+std::vector<std::size_t> graded_features(const FeatureTruth& features, const Task& task,
+                                         const ClaimInfo& claim) {
+  if (claim.family == ClaimFamily::direction) return all_of(features.direction.size());
+  return features.token_activation.empty() ? std::vector<std::size_t>()
+                                           : features_that_vary(features, task);
 }
 
 }  // namespace
 
 std::optional<ItemTable> feature_table(const Truth& truth, const Task& task,
                                        const ClaimInfo& claim) {
-  if (!truth.features || truth.features->direction.empty()) return std::nullopt;
-  if (claim.family == ClaimFamily::activation && truth.features->token_activation.empty())
-    return std::nullopt;
+  if (!truth.features) return std::nullopt;
   ItemTable table;
   table.kind = TableKind::features;
-  for (std::size_t f = 0; f < truth.features->direction.size(); ++f) {
+  for (const std::size_t f : graded_features(*truth.features, task, claim)) {
     table.items.push_back("feature " + std::to_string(f));
     table.truth.emplace_back(task.prompts.size(), 1.0);
   }
   if (claim.family == ClaimFamily::direction)
     table.directions = in_their_span(truth.features->direction);
-  return table;
+  return table.items.empty() ? std::nullopt : std::optional(std::move(table));
 }
 
 void set_matched(ItemTable& table, const Truth& truth, const Task& task, const ClaimInfo& claim,

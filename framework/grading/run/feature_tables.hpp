@@ -10,8 +10,8 @@
 
 namespace lensbench::grading {
 
-/// Planted features, each to be matched with one that was found; empty if the truth has none, or,
-/// of their activations, does not say which tokens have them.
+/// Planted features, each to be matched with one that was found; empty if the truth has none. Of
+/// activations those alone that differ between tokens of the task.
 std::optional<ItemTable> feature_table(const Truth& truth, const Task& task,
                                        const ClaimInfo& claim);
 

@@ -1,6 +1,7 @@
 #include "grading/run/training_file.hpp"
 
 #include <algorithm>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -35,6 +36,9 @@ std::filesystem::path training_file(const std::filesystem::path& folder, const T
   for (const TrainingPrompt& prompt : task.train) text += training_line(prompt).dump() + "\n";
   // Names of tasks are any text, so that the content names the file.
   const std::filesystem::path file = folder / ("train-" + sha256_hex(text) + ".jsonl");
+  // Two models of one kind and seed have equal prompts, and may be asked about at a time.
+  static std::mutex writing;
+  const std::lock_guard lock(writing);
   if (!std::filesystem::exists(file)) write_file_atomically(file, text);
   return file;
 }

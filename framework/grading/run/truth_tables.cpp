@@ -202,9 +202,12 @@ std::optional<ItemTable> presence_table(const Truth& truth, const Task& task) {
   if (task.variable.empty() || variable == truth.variables.end()) return std::nullopt;
   std::map<std::int64_t, bool> present;
   for (const std::int64_t layer : variable->absent_layers) present[layer] = false;
-  if (variable->written_layer)
-    for (std::int64_t layer = *variable->written_layer; layer <= layers_of(truth); ++layer)
+  if (variable->written_layer) {
+    // A truth may leave out the components.
+    const std::int64_t last = std::max(layers_of(truth), *variable->written_layer);
+    for (std::int64_t layer = *variable->written_layer; layer <= last; ++layer)
       present[layer] = true;
+  }
   ItemTable table;
   table.kind = TableKind::presence;
   for (const bool selectivity : {false, true})

@@ -94,13 +94,16 @@ TEST(EdgeClaim, NamesEdgesByTheTextsOfTheResult) {
               UnorderedElementsAre(Pair("embed>L0H0.v", -1.5), Pair("L0H0>logits.in", 0.5)));
 }
 
-/// Numbers of a variable as a claim reads them, in a model of two blocks whose stream has three
-/// numbers.
+/// Numbers of a variable as a claim reads them, about a prompt of two tokens in a model of two
+/// blocks whose stream has three numbers.
 ItemValues items_of(const Dataset& dataset, const char* variable, const char* claim) {
   TransformerSpec spec;
   spec.n_layers = 2;
   spec.d_model = 3;
-  return claimed_items(dataset, dataset[variable], parse_claim(claim, variable), spec, {}, 0)
+  Task task;
+  task.prompts.resize(1);
+  task.prompts[0].ids = {4, 2};
+  return claimed_items(dataset, dataset[variable], parse_claim(claim, variable), spec, task, 0)
       .values;
 }
 
@@ -117,18 +120,37 @@ TEST(FeatureClaims, OfDirectionsOfAnotherWidthAreRefused) {
   Dataset dataset;
   dataset.add("decoder", {"feature", "d_model"}, at::tensor({1.0, 2.0}).view({1, 2}), "1", "short");
   EXPECT_THAT(message_of<UsageError>([&] { items_of(dataset, "decoder", "feature.direction"); }),
-              HasSubstr("[feature, d_model]"));
+              AllOf(HasSubstr("as many numbers as the stream has"),
+                    HasSubstr("found [feature of length 1, d_model of length 2]")));
+}
+
+/// The most active features of each token: their numbers and how active they are.
+Dataset most_active(const std::vector<std::int64_t>& ids, const std::vector<double>& values) {
+  Dataset dataset;
+  dataset.add("feature_id", {"token", "rank"}, at::tensor(ids).view({-1, 2}), "1", "which");
+  dataset.add("active", {"token", "rank"}, at::tensor(values).view({-1, 2}), "1", "how much");
+  return dataset;
 }
 
 // The second token has one active feature: the other place is filled with -1.
 TEST(FeatureClaims, TakeTheMostActiveFeaturesByTheirNumbers) {
-  Dataset dataset;
-  dataset.add("feature_id", {"token", "rank"}, at::tensor({5, 2, 7, -1}).view({2, 2}), "1",
-              "which");
-  dataset.add("active", {"token", "rank"}, at::tensor({0.5, 0.25, 2.0, 0.0}).view({2, 2}), "1",
-              "how much");
-  EXPECT_THAT(items_of(dataset, "active", "feature.activation"),
-              UnorderedElementsAre(Pair("5,0", 0.5), Pair("2,0", 0.25), Pair("7,1", 2)));
+  EXPECT_THAT(
+      items_of(most_active({5, 2, 7, -1}, {0.5, 0.25, 2.0, 0.0}), "active", "feature.activation"),
+      UnorderedElementsAre(Pair("5,0", 0.5), Pair("2,0", 0.25), Pair("7,1", 2)));
+}
+
+TEST(FeatureClaims, AnswerAPromptOnWhichNoFeatureIsActive) {
+  EXPECT_THAT(items_of(most_active({-1, -1, -1, -1}, {0, 0, 0, 0}), "active", "feature.activation"),
+              UnorderedElementsAre(Pair("0,0", 0)));
+}
+
+// A number more would be taken for one of the next prompt.
+TEST(FeatureClaims, OfMoreTokensThanThePromptHasAreRefused) {
+  EXPECT_THAT(message_of<UsageError>([] {
+                items_of(most_active({1, 2, 1, 2, 1, 2}, {1, 1, 1, 1, 1, 1}), "active",
+                         "feature.activation");
+              }),
+              HasSubstr("the 2 tokens of the prompt, found 3"));
 }
 
 TEST(PresenceClaim, IsTheMeanOverFoldsOfEachLayerThatIsAStream) {
@@ -148,6 +170,17 @@ TEST(PresenceClaim, OfPointsWithoutLayersIsRefused) {
   dataset.add("accuracy", {"point"}, at::tensor({0.1, 0.3}), "1", "accuracy");
   EXPECT_THAT(message_of<UsageError>([&] { items_of(dataset, "accuracy", "presence"); }),
               HasSubstr("the coordinate layer"));
+}
+
+// Whether the first of two is the stream before or after the first block is not known.
+TEST(PresenceClaim, OfAsManyLayersAsBlocksIsRefused) {
+  Dataset dataset;
+  dataset.add("accuracy", {"layer"}, at::tensor({0.25, 0.5}), "1", "accuracy");
+  EXPECT_THAT(message_of<UsageError>([&] { items_of(dataset, "accuracy", "presence"); }),
+              AllOf(HasSubstr("one layer more than blocks"), HasSubstr("[layer of length 2]")));
+  dataset.add_coordinate("layer", at::tensor({1, 2}), "stream");
+  EXPECT_THAT(items_of(dataset, "accuracy", "presence"),
+              UnorderedElementsAre(Pair("1", 0.25), Pair("2", 0.5)));
 }
 
 TEST(GradedSettings, KeepCommasWithinAValue) {

@@ -87,6 +87,19 @@ TEST_F(TwoFeatures, AreMatchedByTheirActivationsOverAllPrompts) {
   EXPECT_EQ(table.candidates, 8u);
 }
 
+// Token 1 has the second feature alone, so that these prompts tell nothing of the first one.
+TEST_F(TwoFeatures, ThatNoTokenOfATaskHasAreNotGradedByActivation) {
+  task_.prompts[0].ids = {1, 3};
+  task_.prompts[1].ids = {3, 1};
+  const ItemTable table = matched("feature.activation", {{{"4,0", 1.0}}, {{"4,1", 3.0}}});
+  EXPECT_THAT(table.items, ElementsAre("feature 1"));
+  // 1 0 0 1 and 1 0 0 3: products of deviations 2, variances 1 and 6.
+  EXPECT_NEAR(metric(table, 0), 2 / std::sqrt(6.0), 1e-12);
+  EXPECT_EQ(matched("feature.direction", {{}, {}}).items.size(), 2u);
+  task_.prompts[0].ids = task_.prompts[1].ids = {3, 3};
+  EXPECT_FALSE(feature_table(truth_, task_, find_claim("feature.activation")));
+}
+
 // Directions have no sign of their own, activations do.
 TEST_F(TwoFeatures, WithATurnedSignAreFoundByDirectionAlone) {
   const ItemValues turned = numbers({{-1, 0, 0}, {0, -1, 0}});
@@ -162,6 +175,14 @@ TEST_F(Written, ThatIsSaidWithATurnedSignHasAnAurocOfZero) {
 
 TEST_F(Written, ThatIsNotAskedAboutEverywhereLosesCoverage) {
   EXPECT_NEAR(scores({{{"0", 0.1}, {"2", 1.0}}})[4], 2.0 / 3, 1e-12);
+}
+
+TEST_F(Written, IsPresentWhereItIsWrittenInATruthWithoutComponents) {
+  truth_.components.clear();
+  const auto table = truth_table(truth_, task_, find_claim("presence"), false).value();
+  EXPECT_THAT(table.items, ElementsAre("0", "1", "selectivity 0", "selectivity 1"));
+  EXPECT_THAT(table.truth,
+              ElementsAre(ElementsAre(0), ElementsAre(1), ElementsAre(0), ElementsAre(1)));
 }
 
 TEST_F(Written, IsNotGradedAtLayersOfWhichTheTruthSaysNothing) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "model/runtime/parallel.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -48,6 +49,17 @@ TEST(TrainingFile, OfOtherPromptsIsAnotherOne) {
   EXPECT_NE(training_file(folder.path(), labelled()),
             training_file(folder.path(), without_labels()));
   EXPECT_EQ(training_file(folder.path(), labelled()), training_file(folder.path(), labelled()));
+}
+
+// Models of one kind and seed in two bases have equal prompts, and each has a thread.
+TEST(TrainingFile, IsWholeForEachOfSeveralThreads) {
+  for (int trial = 0; trial < 50; ++trial) {
+    const TempDir folder;
+    for_each_on_threads(4, 4, [&](std::int64_t) {
+      EXPECT_EQ(testing::slurp(training_file(folder.path(), without_labels()).string()),
+                "{\"ids\":[1,2]}\n");
+    });
+  }
 }
 
 TEST(TrainingFile, IsNotWrittenWithoutPromptsOrAFolder) {

@@ -1,0 +1,72 @@
+#include "grading/run/grade_watch.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <optional>
+#include <string>
+
+#include "model/runtime/parallel.hpp"
+
+namespace lensbench::grading {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+/// Keeps the longest note.
+class LongestNote final : public RecordStore {
+ public:
+  std::optional<TaskRecord> find(std::size_t) override { return std::nullopt; }
+  void keep(std::size_t, const TaskRecord&) override {}
+  void note(const std::string& now) override {
+    last = now;
+    if (now.size() > longest.size()) longest = now;
+  }
+  std::string advice() const override { return "; try again"; }
+
+  std::string last, longest;
+};
+
+/// Each of several threads notes a text of 50 letters, and waits until all have.
+std::string note_of_threads(std::int64_t threads) {
+  LongestNote store;
+  GradeWatch watch(store);
+  std::mutex one_at_a_time;
+  std::atomic<std::int64_t> noted = 0;
+  for_each_on_threads(threads, threads, [&](std::int64_t thread) {
+    {
+      const std::lock_guard lock(one_at_a_time);
+      watch.note(std::string(50, static_cast<char>('a' + thread)));
+    }
+    ++noted;
+    while (noted < threads) std::this_thread::yield();
+    const std::lock_guard lock(one_at_a_time);
+    watch.note("");
+  });
+  EXPECT_EQ(store.last, "");
+  return store.longest;
+}
+
+TEST(GradeWatch, NamesWhatTheOnlyThreadRuns) {
+  EXPECT_EQ(note_of_threads(1), std::string(50, 'a'));
+}
+
+TEST(GradeWatch, NamesWhatEachOfSeveralThreadsRuns) {
+  EXPECT_THAT(note_of_threads(3),
+              AllOf(StartsWith("one of these: "), HasSubstr(std::string(50, 'a')),
+                    HasSubstr(std::string(50, 'b')), HasSubstr(std::string(50, 'c'))));
+}
+
+// 14 letters before the first of 18 texts of 50 letters with "; " between them are 948; the next
+// text would end at 1000.
+TEST(GradeWatch, CountsWhatDoesNotFit) {
+  const std::string note = note_of_threads(24);
+  EXPECT_LT(note.size(), 1000u);
+  EXPECT_THAT(note, EndsWith("; and 6 more"));
+}
+
+}  // namespace
+}  // namespace lensbench::grading
