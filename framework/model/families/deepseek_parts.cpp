@@ -135,8 +135,7 @@ BlockWeights take_deepseek_block(const TransformerSpec& spec, WeightTaker& taker
     take_deepseek_mixture(spec, taker, mlp, block);
     return block;
   }
-  const std::int64_t width = spec.mlp.n_experts > 0 ? spec.d_dense_mlp : spec.mlp.d_mlp;
-  const ExpertWeights dense = take_whole_mlp(spec, taker, mlp, width);
+  const ExpertWeights dense = take_whole_mlp(spec, taker, mlp, spec.dense_width());
   block.gate = dense.gate;
   block.in = dense.in;
   block.out = dense.out;

@@ -60,6 +60,7 @@ TEST_P(LatentAttentionOf, CachesVectorsAndRotatedPartsAlone) {
     EXPECT_EQ(layer.keys.size(3), latent().key_value_rank);
     EXPECT_EQ(layer.values.size(1), 1);
     EXPECT_EQ(layer.values.size(3), latent().d_rotary);
+    EXPECT_EQ(layer.keys.size(3) + layer.values.size(3), model_->spec().cached_width());
   }
 }
 
