@@ -124,6 +124,9 @@ TEST_P(LatentAttentionOf, RefusesReplacedKeysInAForwardWithACache) {
 TEST_P(LatentAttentionOf, DoesNotHaveMatricesOfSingleHeads) {
   EXPECT_THAT(message_of<UsageError>([&] { weight("attn.W_K"); }),
               AllOf(HasSubstr(model_->spec().family), HasSubstr("kv_b_proj")));
+  const std::string queries = latent().query_rank > 0 ? "attn.q_b_proj.W" : "attn.q_proj.W";
+  EXPECT_THAT(message_of<UsageError>([&] { weight("attn.W_Q"); }), HasSubstr(queries));
+  EXPECT_TRUE(weight(queries).defined());
   EXPECT_EQ(weight("attn.W_O").size(1), latent().d_value);
 }
 
