@@ -47,6 +47,10 @@ void check_pair(const TransformerSpec& spec, const SurgeryHead& i, const Surgery
   if (i.block != j.block || i.head == j.head)
     throw UsageError("layer_surgery: heads " + text_of(i) + " and " + text_of(j) +
                      " cannot be merged; give two heads of one block");
+  if (spec.latent)
+    throw UsageError("layer_surgery: '" + spec.family +
+                     "' makes the keys and values of all heads of one latent vector, so heads do "
+                     "not have matrices of their own to merge; use another model");
   if (spec.attention.query_key_norm_whole)
     throw UsageError("layer_surgery: a '" + spec.family +
                      "' model normalises the queries of all heads together, so merging two heads "

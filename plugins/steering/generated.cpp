@@ -27,8 +27,9 @@ bool depends_on_length(const TransformerSpec& spec) {
 
 std::int64_t rows_together(const Model& model, std::int64_t length) {
   const TransformerSpec& spec = model.spec();
-  const std::int64_t row = 2 * spec.n_layers * spec.attention.n_key_value_heads *
-                           spec.attention.d_head * length *
+  // Latent attention makes keys and values of its cache, for one block at a time.
+  const std::int64_t made = spec.latent ? spec.key_value_width() : 0;
+  const std::int64_t row = (spec.n_layers * spec.cached_width() + made) * length *
                            static_cast<std::int64_t>(at::elementSize(model.options().dtype));
   return std::clamp<std::int64_t>(kCacheBytes / std::max<std::int64_t>(row, 1), 1, kMostRows);
 }

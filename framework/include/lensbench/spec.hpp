@@ -279,6 +279,20 @@ struct TransformerSpec {
   /// Width of a value and of a head's result before the output projection.
   std::int64_t d_value() const { return latent ? latent->d_value : attention.d_head; }
 
+  /// Hidden width of an MLP that is not a mixture.
+  std::int64_t dense_width() const { return dense_blocks > 0 ? d_dense_mlp : mlp.d_mlp; }
+
+  /// Numbers that a cache holds of each position in each block.
+  std::int64_t cached_width() const {
+    return latent ? latent->key_value_rank + latent->d_rotary
+                  : 2 * attention.n_key_value_heads * attention.d_head;
+  }
+
+  /// Numbers of the keys and values with which a running block attends to each position.
+  std::int64_t key_value_width() const {
+    return attention.n_key_value_heads * (attention.d_head + d_value());
+  }
+
   /// Width of the token embedding: `d_embedding`, or `d_model` where that is 0.
   std::int64_t embedding_width() const { return d_embedding > 0 ? d_embedding : d_model; }
 };

@@ -135,8 +135,7 @@ BlockWeights take_deepseek_block(const TransformerSpec& spec, WeightTaker& taker
     take_deepseek_mixture(spec, taker, mlp, block);
     return block;
   }
-  const std::int64_t width = spec.mlp.n_experts > 0 ? spec.d_dense_mlp : spec.mlp.d_mlp;
-  const ExpertWeights dense = take_whole_mlp(spec, taker, mlp, width);
+  const ExpertWeights dense = take_whole_mlp(spec, taker, mlp, spec.dense_width());
   block.gate = dense.gate;
   block.in = dense.in;
   block.out = dense.out;
@@ -168,7 +167,9 @@ void read_expert_groups(const ConfigReader& config, std::optional<std::int64_t> 
   const auto read = [&](const char* field, const std::optional<std::int64_t>& otherwise,
                         std::int64_t most) {
     const Range<std::int64_t> range{1, most};
-    return otherwise ? config.integer_or(field, *otherwise, range) : config.integer(field, range);
+    // The class does not have a meaning for null, so the default would be a guess.
+    return otherwise && !config.is_null(field) ? config.integer_or(field, *otherwise, range)
+                                               : config.integer(field, range);
   };
   RoutingSpec& routing = spec.routing;
   const std::int64_t experts = spec.mlp.n_experts;

@@ -11,9 +11,9 @@
 namespace lensbench {
 namespace {
 
-/// Numbers of the selected neurons of one MLP, [neuron] int64. A single index keeps the axis.
+/// Numbers of the selected neurons of one dense MLP, [neuron] int64. A single index keeps the axis.
 at::Tensor neuron_numbers(const TransformerSpec& spec, const Slice& slice) {
-  const at::Tensor numbers = slice.apply(at::arange(spec.mlp.d_mlp, at::kLong), 0);
+  const at::Tensor numbers = slice.apply(at::arange(spec.dense_width(), at::kLong), 0);
   return numbers.dim() == 0 ? numbers.unsqueeze(0) : numbers;
 }
 

@@ -100,7 +100,8 @@ std::string in_first_block(const std::string& name) {
 
 }  // namespace
 
-/// The point is looked up in block 0: every block of a model has the same points.
+/// The point is looked up in block 0. In a mixture whose first blocks are dense, a forward refuses
+/// a point that a later block lacks.
 SweptPoint swept_point(const TransformerSpec& spec, std::string_view who, const std::string& name) {
   const auto points = match_hook_points(spec, in_first_block(name));
   if (points.size() != 1 || points.front().layer != 0)

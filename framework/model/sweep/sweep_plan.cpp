@@ -20,18 +20,40 @@ std::string gibibytes(double bytes) {
   return text;
 }
 
-/// A position uses only the experts that it chose.
-/// Weights of a block that act on each position.
-double weights_of_block(const TransformerSpec& spec) {
+/// Weights that make keys and values of a latent vector; 0 without latent attention.
+double remaking_weights(const TransformerSpec& spec) {
+  if (!spec.latent) return 0.0;
+  const std::int64_t made = spec.attention.d_head - spec.latent->d_rotary + spec.latent->d_value;
+  return static_cast<double>(spec.latent->key_value_rank * spec.attention.n_heads * made);
+}
+
+/// Weights of the attention of a block.
+double attention_weights(const TransformerSpec& spec) {
   const AttentionSpec& attention = spec.attention;
   const auto d = static_cast<double>(spec.d_model);
   const auto q = static_cast<double>(attention.n_heads * attention.d_head);
-  const auto kv = static_cast<double>(attention.n_key_value_heads * attention.d_head);
-  const double experts =
-      spec.mlp.n_experts > 0 ? static_cast<double>(spec.mlp.experts_per_token) : 1.0;
-  return d * (2.0 * q + 2.0 * kv) + (spec.mlp.gated ? 3.0 : 2.0) * d *
-                                        (experts * static_cast<double>(spec.mlp.d_mlp) +
-                                         static_cast<double>(spec.d_shared_expert));
+  const auto z = static_cast<double>(attention.n_heads * spec.d_value());
+  if (!spec.latent) return d * (q + static_cast<double>(spec.key_value_width()) + z);
+  const auto rank = static_cast<double>(spec.latent->query_rank);
+  const double queries = rank > 0.0 ? rank * (d + q) : d * q;
+  return queries + d * (static_cast<double>(spec.cached_width()) + z) + remaking_weights(spec);
+}
+
+/// Hidden neurons of a block that act on each position, as the mean over blocks. In a mixture these
+/// are the neurons of the experts that the position chose and of the shared expert.
+double hidden_width(const TransformerSpec& spec) {
+  if (spec.mlp.n_experts == 0) return static_cast<double>(spec.mlp.d_mlp);
+  const auto routed =
+      static_cast<double>(spec.mlp.experts_per_token * spec.mlp.d_mlp + spec.d_shared_expert);
+  const auto dense = static_cast<double>(spec.dense_blocks);
+  const auto blocks = static_cast<double>(spec.n_layers);
+  return (dense * static_cast<double>(spec.dense_width()) + (blocks - dense) * routed) / blocks;
+}
+
+/// Weights of a block that act on each position.
+double weights_of_block(const TransformerSpec& spec) {
+  return attention_weights(spec) +
+         (spec.mlp.gated ? 3.0 : 2.0) * static_cast<double>(spec.d_model) * hidden_width(spec);
 }
 
 /// Floats that a block holds at once for each position: the stream and its norms, queries, keys,
@@ -39,9 +61,11 @@ double weights_of_block(const TransformerSpec& spec) {
 double floats_of_position(const TransformerSpec& spec) {
   const AttentionSpec& attention = spec.attention;
   const auto heads = static_cast<double>(attention.n_heads + attention.n_key_value_heads);
+  // Experts run one after another.
+  const std::int64_t widest = std::max({spec.mlp.d_mlp, spec.dense_width(), spec.d_shared_expert});
   return 6.0 * static_cast<double>(spec.d_model) +
          2.0 * heads * static_cast<double>(attention.d_head) +
-         (spec.mlp.gated ? 4.0 : 3.0) * static_cast<double>(spec.mlp.d_mlp);
+         (spec.mlp.gated ? 4.0 : 3.0) * static_cast<double>(widest);
 }
 
 }  // namespace
@@ -104,13 +128,14 @@ SweepCost cost_of(const TransformerSpec& spec, std::int64_t length, std::int64_t
   SweepCost cost;
   const auto bases = static_cast<std::int64_t>(options.bases.size());
   const auto size = static_cast<double>(element_size);
-  const double keys =
-      2.0 * static_cast<double>(spec.attention.n_key_value_heads * spec.attention.d_head);
-  double largest = 0;
+  const auto keys = static_cast<double>(spec.key_value_width());
+  double largest = 0, remade = 0;
   for (const CellBatch& batch : batches_of(spec, length, metric_position, cells, options)) {
-    const std::int64_t columns =
-        columns_from(spec, length, metric_position, batch.front()->first_position);
+    const std::int64_t first = batch.front()->first_position;
+    const std::int64_t columns = columns_from(spec, length, metric_position, first);
     cost.position_blocks += bases * position_blocks(spec, batch, columns);
+    // Latent attention makes the keys and values of earlier positions anew for each cell.
+    remade += static_cast<double>(bases * position_blocks(spec, batch, first));
     const auto rows = static_cast<double>(batch.size());
     // Every row has the keys and values of the base run's positions too.
     largest = std::max(largest, rows * (static_cast<double>(columns) * floats_of_position(spec) +
@@ -118,11 +143,11 @@ SweepCost cost_of(const TransformerSpec& spec, std::int64_t length, std::int64_t
   }
   cost.cells = bases * static_cast<std::int64_t>(cells.size());
   // Two operations for each weight and position; attention between positions is left out.
-  cost.flops = 2.0 * static_cast<double>(cost.position_blocks) * weights_of_block(spec);
-  // Kept for the whole sweep: keys and values of the base run and, at most, the stream of every
-  // block.
+  cost.flops = 2.0 * (static_cast<double>(cost.position_blocks) * weights_of_block(spec) +
+                      remade * remaking_weights(spec));
+  // Kept for the whole sweep: the cache of the base run and, at most, the stream of every block.
   const double base_run = static_cast<double>(spec.n_layers) * static_cast<double>(length) *
-                          (static_cast<double>(spec.d_model) + keys);
+                          static_cast<double>(spec.d_model + spec.cached_width());
   cost.bytes = size * (largest + base_run) + 8.0 * static_cast<double>(cost.cells);
   return cost;
 }

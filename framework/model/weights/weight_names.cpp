@@ -259,8 +259,9 @@ at::Tensor named_weight(const TransformerSpec& spec, const ModelWeights& weights
       (name.ends_with(".W_Q") || name.ends_with(".W_K") || name.ends_with(".W_V")))
     throw UsageError("weight '" + std::string(name) + "': '" + spec.family +
                      "' makes the keys and values of all heads of one normalised vector, so a head "
-                     "does not have such a matrix; use attn.q_b_proj.W, attn.kv_a_proj_with_mqa.W "
-                     "or attn.kv_b_proj.W");
+                     "does not have such a matrix; use attn." +
+                     (spec.latent->query_rank > 0 ? "q_b_proj" : "q_proj") +
+                     ".W, attn.kv_a_proj_with_mqa.W or attn.kv_b_proj.W");
   if (!found)
     throw UsageError("weight '" + std::string(name) + "': a " + spec.family + " model of " +
                      std::to_string(spec.n_layers) +

@@ -339,6 +339,14 @@ TEST(SurgeryOfOthers, RefusesMaskedModelsAndNeuronsOfMixtures) {
               HasSubstr("parts=heads"));
 }
 
+TEST(SurgeryOfOthers, RefusesToMergeHeadsOfLatentAttention) {
+  Bench latent(Model::open(sample_folder("deepseek_v2-lite")), {1, 2, 3});
+  EXPECT_THAT(message_of<UsageError>([&] {
+                run_with(latent, {{"operation", "merge_heads"}, {"heads", "1:0,1:1"}});
+              }),
+              HasSubstr("layer_surgery: 'deepseek_v2' makes the keys and values of all heads"));
+}
+
 TEST_F(Surgery, AnEmptyTextIsAnError) {
   TempDir folder;
   const auto empty = folder.write("empty.txt", "\n\n");

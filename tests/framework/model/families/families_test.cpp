@@ -287,6 +287,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"deepseek_v2", "moe_layer_freq", 2}, Refusal{"deepseek_v2", "head_dim", 8},
         Refusal{"deepseek_v3", "scoring_func", "softmax"},
         Refusal{"deepseek_v3", "topk_method", "greedy"}, Refusal{"deepseek_v3", "n_group", 6},
+        Refusal{"deepseek_v3", "n_group", nullptr}, Refusal{"deepseek_v3", "topk_group", nullptr},
         Refusal{"deepseek_v3", "topk_group", 0}, Refusal{"deepseek_v3", "num_experts_per_tok", 5},
         Refusal{"deepseek_v3", "qk_rope_head_dim", 3}, Refusal{"deepseek_v3", "qk_head_dim", 3},
         Refusal{"deepseek_v3", "n_shared_experts", 0},

@@ -60,6 +60,7 @@ TEST_P(LatentAttentionOf, CachesVectorsAndRotatedPartsAlone) {
     EXPECT_EQ(layer.keys.size(3), latent().key_value_rank);
     EXPECT_EQ(layer.values.size(1), 1);
     EXPECT_EQ(layer.values.size(3), latent().d_rotary);
+    EXPECT_EQ(layer.keys.size(3) + layer.values.size(3), model_->spec().cached_width());
   }
 }
 
@@ -123,6 +124,9 @@ TEST_P(LatentAttentionOf, RefusesReplacedKeysInAForwardWithACache) {
 TEST_P(LatentAttentionOf, DoesNotHaveMatricesOfSingleHeads) {
   EXPECT_THAT(message_of<UsageError>([&] { weight("attn.W_K"); }),
               AllOf(HasSubstr(model_->spec().family), HasSubstr("kv_b_proj")));
+  const std::string queries = latent().query_rank > 0 ? "attn.q_b_proj.W" : "attn.q_proj.W";
+  EXPECT_THAT(message_of<UsageError>([&] { weight("attn.W_Q"); }), HasSubstr(queries));
+  EXPECT_TRUE(weight(queries).defined());
   EXPECT_EQ(weight("attn.W_O").size(1), latent().d_value);
 }
 

@@ -197,6 +197,16 @@ INSTANTIATE_TEST_SUITE_P(Samples, StacksOfAFamily,
                            return name;
                          });
 
+// The first block of DeepSeek is dense, and wider than the experts of the others.
+TEST(StackOfDenseFirstBlocks, HasEveryNeuronOfThem) {
+  const auto model = Model::open(testing::data_folder() + "/models/deepseek_v3");
+  const CachedForward run = run_with_cache(*model, {rows_of({{1, 2, 3, 4}}), {}}, {"*"});
+  const LabelledStack neurons = run.cache.stack_neuron_results({.layer = 1});
+  EXPECT_EQ(neurons.values.size(0), model->spec().d_dense_mlp);
+  EXPECT_EQ(std::ssize(neurons.labels), model->spec().d_dense_mlp);
+  EXPECT_LT(largest_difference(neurons.values.sum(0), run.cache["blocks.0.hook_mlp_out"]), 2e-5);
+}
+
 class StackErrors : public ::testing::Test {
  protected:
   static CachedForward run_of(const std::shared_ptr<const Model>& model) {
