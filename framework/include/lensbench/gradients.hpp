@@ -63,8 +63,9 @@ struct RunGradients {
 };
 
 /// Gradients of any numbers that a run gives, from one forward and one backward pass (two of each
-/// if inputs of single heads and the norm before them are among the points). Rows of a batch do not see each other, so a
-/// function that returns one number for each row gives each row the gradient of its own number.
+/// if inputs of single heads and the norm before them are among the points). Rows of a batch do not
+/// see each other, so a function that returns one number for each row gives each row the gradient
+/// of its own number.
 /// \param model     the model to run
 /// \param tokens    the batch to run it on
 /// \param globs     names or globs of the hook points
