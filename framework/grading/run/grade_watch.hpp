@@ -52,7 +52,7 @@ class GradeWatch {
   }
 
   RecordStore& store_;
-  mutable std::mutex mutex_;                     ///< guards the texts
+  mutable std::mutex mutex_;                    ///< guards the texts
   std::map<std::thread::id, std::string> now_;  ///< what each thread runs
   CrashReport crash_;
   ExitGuard guard_;

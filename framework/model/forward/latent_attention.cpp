@@ -49,7 +49,7 @@ at::Tensor make_queries(const ForwardState& state, const LatentWeights& weights,
 /// What the cache holds of the new positions: vectors [batch, 1, pos, key_value_rank] and rotated
 /// parts of keys [batch, 1, pos, d_rotary].
 CacheAccess::State::Layer new_latents(const ForwardState& state, const LatentWeights& weights,
-                                        const HookSite& hooks, const at::Tensor& x) {
+                                      const HookSite& hooks, const at::Tensor& x) {
   const LatentAttention& latent = *state.spec.latent;
   const std::int64_t rank = latent.key_value_rank;
   const at::Tensor both = linear(x, weights.key_value_in);

@@ -5,7 +5,7 @@
 namespace lensbench {
 
 CacheAccess::State::Layer with_past(const ForwardState& state, std::int64_t layer,
-                                      const at::Tensor& keys, const at::Tensor& values) {
+                                    const at::Tensor& keys, const at::Tensor& values) {
   CacheAccess::State::Layer all{keys, values};
   if (state.prefix && state.past > 0) {
     // A prefix is one sequence, which all rows of the batch continue.

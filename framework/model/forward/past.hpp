@@ -13,6 +13,6 @@ namespace lensbench {
 /// the rotated parts of its keys.
 /// \param keys, values [batch, kv_head, pos, …] \return [batch, kv_head, all pos, …]
 CacheAccess::State::Layer with_past(const ForwardState& state, std::int64_t layer,
-                                      const at::Tensor& keys, const at::Tensor& values);
+                                    const at::Tensor& keys, const at::Tensor& values);
 
 }  // namespace lensbench
