@@ -20,7 +20,7 @@
 
 #include "common/endless_windows.hpp"
 #include "common/half_minutes.hpp"
-#include "common/request_number.hpp"
+#include "common/kept_request.hpp"
 #include "optimiser.hpp"
 
 // The loop over steps: which rows, and what survives an interruption.
@@ -135,7 +135,7 @@ class Run {
     request_.mix_all(training_key(context, site, training, options));
     mse_.reserve(static_cast<std::size_t>(training.steps));
     const auto state = context.committed(kState);
-    if (state && is_of_request(*state)) take_up(*state);
+    if (state && is_of_request(*state, request_)) take_up(*state);
   }
 
   Trained finish() {
@@ -160,12 +160,6 @@ class Run {
 
  private:
   std::int64_t done() const { return std::ssize(mse_); }
-
-  /// Whether a state is of this training, and not of another one of the same case.
-  bool is_of_request(const Dataset& state) const {
-    return state.contains("request") &&
-           state["request"].tensor.item<std::int64_t>() == request_.value();
-  }
 
   /// \return false, with everything as before, if the run is cancelled
   bool take_step() {
@@ -238,8 +232,7 @@ class Run {
               at::tensor(std::vector<std::int64_t>{source_.windows.of_epoch, source_.windows.epochs,
                                                    source_.windows.read, rows_, source_.left_out}),
               "1", "windows of this epoch, epochs, all windows, rows, rows left out");
-    state.add("request", {}, at::scalar_tensor(request_.value(), at::kLong), "1",
-              "number of the training");
+    add_request(state, request_);
     context_.commit(kState, state);
   }
 
