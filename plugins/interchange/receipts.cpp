@@ -42,6 +42,19 @@ double relative_error(const at::Tensor& a, const at::Tensor& b) {
          std::max(largest_entry(b.to(at::kDouble)), 1e-30);
 }
 
+/// Logits [1, pos, vocab] of a pair that runs alone, in a whole forward.
+/// \param source  row of its source, [1, width] float64
+/// \param basis   [width, rank] float64
+at::Tensor exchanged_alone(const Model& model, const InterchangePlan& plan, const Place& place,
+                           std::int64_t pair, const at::Tensor& source, const at::Tensor& basis) {
+  const PlacedBatch batch(bases_of(plan, {pair}), place.position);
+  Hooks hooks;
+  hooks.replace(place.hook.name, batch.changing([&](const at::Tensor& h) {
+    return exchanged(h, source, basis, plan.options.strength);
+  }));
+  return model.forward(batch.tokens, {}, hooks).logits;
+}
+
 /// Errors of a few runs at one place.
 struct PlaceErrors {
   double empty = 0, self = 0, identity = 0, twice = 0, alone = 0;
@@ -106,13 +119,8 @@ class PlaceChecks {
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
       const std::int64_t pair = chosen_[i];
       const at::Tensor source = source_[static_cast<std::int64_t>(i)].unsqueeze(0);
-      const PlacedBatch batch(bases_of(plan_, {pair}), place_.position);
-      Hooks hooks;
-      hooks.replace(place_.hook.name, batch.changing([&](const at::Tensor& h) {
-        return exchanged(h, source, basis_, plan_.options.strength);
-      }));
-      const at::Tensor logits = model_.forward(batch.tokens, {}, hooks)
-                                    .logits.select(1, -1)
+      const at::Tensor logits = exchanged_alone(model_, plan_, place_, pair, source, basis_)
+                                    .select(1, -1)
                                     .to(at::Device(at::kCPU), at::kFloat);
       const double margin =
           answers_of(logits, at_rows(plan_.expected, {pair})).margins[0].item<double>();
@@ -140,20 +148,16 @@ PlaceErrors all_errors(const Model& model, const InterchangePlan& plan, const Fo
   return errors;
 }
 
-/// Whether the exchange of the first basis changes a logit of any position, in a pair at least.
+/// Whether the exchange of any basis changes a logit of any position, in a pair at least.
 bool acts_somewhere(const Model& model, const InterchangePlan& plan, const Found& found,
                     const Place& place) {
-  const at::Tensor basis = found.bases[place.number][0].t().to(at::kDouble);
+  const at::Tensor bases = found.bases[place.number].transpose(1, 2).to(at::kDouble);
   for (const std::int64_t pair : plan.test) {
     const at::Tensor source = source_rows(model, plan, place, {pair});
-    const PlacedBatch batch(bases_of(plan, {pair}), place.position);
-    Hooks hooks;
-    hooks.replace(place.hook.name, batch.changing([&](const at::Tensor& h) {
-      return exchanged(h, source, basis, plan.options.strength);
-    }));
-    if (!at::equal(model.forward(batch.tokens, {}, hooks).logits,
-                   model.forward(batch.tokens).logits))
-      return true;
+    const at::Tensor unchanged = model.forward(make_batch(bases_of(plan, {pair}))).logits;
+    for (const at::Tensor& basis : bases.unbind(0))
+      if (!at::equal(exchanged_alone(model, plan, place, pair, source, basis), unchanged))
+        return true;
   }
   return false;
 }

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "common/half_minutes.hpp"
+#include "common/kept_request.hpp"
 #include "receipts.hpp"
 
 // The mean over prompts, and what survives an interruption.
@@ -41,7 +42,9 @@ class Fit {
     const std::int64_t width = context.model().spec().d_model;
     sums_ = at::zeros({2, std::ssize(blocks_), width, width}, at::kDouble);
     squares_ = at::zeros({std::ssize(blocks_)}, at::kDouble);
-    if (const auto state = context.committed(kState)) take_up(*state);
+    mix_fit();
+    const auto state = context.committed(kState);
+    if (state && is_of_request(*state, request_)) take_up(*state);
   }
 
   Fitted finish() {
@@ -67,6 +70,14 @@ class Fit {
   }
 
  private:
+  void mix_fit() {
+    for (const std::int64_t number :
+         {fit_.n_prompts, fit_.length, fit_.skip_first, fit_.seed_batch})
+      request_.mix(static_cast<std::uint64_t>(number));
+    request_.mix_all(blocks_);
+    mix_text(request_, context_, fit_.text);
+  }
+
   void add(const Tokens& tokens) {
     const Model& model = context_.model();
     const std::vector<at::Tensor> matrices =
@@ -97,6 +108,7 @@ class Fit {
     state.add("checks", {"check"},
               at::tensor(std::vector<double>{identity_error_, direction_error_}, at::kDouble), "1",
               "of the first prompt");
+    add_request(state, request_);
     context_.commit(kState, state);
   }
 
@@ -144,6 +156,7 @@ class Fit {
   JacobianLensFit fit_;
   std::vector<std::int64_t> blocks_;
   Corpus corpus_;
+  RequestNumber request_;
   at::Tensor sums_;     ///< [half, block, d_model, d_model] float64; every other prompt is a half
   at::Tensor squares_;  ///< [block]
   std::int64_t prompts_ = 0, read_ = 0;

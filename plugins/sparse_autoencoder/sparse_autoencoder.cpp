@@ -7,8 +7,6 @@
 #include <cmath>
 #include <filesystem>
 #include <lensbench/error.hpp>
-#include <limits>
-#include <sstream>
 #include <utility>
 
 #include "options.hpp"
@@ -65,22 +63,6 @@ void check_text(const Model& model, const SparseAutoencoderTraining& training,
                        (part == CorpusPart::train ? "train on" : "measure the dictionary on") +
                        "; give a text of more documents, or another share");
   }
-}
-
-/// All that a training depends on but for the model; the content of a file may change.
-std::string training_key(const Context& context, const Site& site,
-                         const SparseAutoencoderTraining& training,
-                         const SparseAutoencoderOptions& options) {
-  std::ostringstream key;
-  key.precision(std::numeric_limits<double>::max_digits10);
-  for (const std::int64_t count :
-       {training.latents, training.k, training.steps, training.tokens_per_step, options.window,
-        std::int64_t(options.exclude_special), std::int64_t(site.centred)})
-    key << count << ' ';
-  key << training.learning_rate << ' ' << training.auxiliary << ' ' << training.held_out << ' '
-      << context.seed() << ' ' << site.input << ' ' << site.output << ' ' << training.text;
-  if (std::filesystem::exists(training.text)) key << ' ' << context.file_digest(training.text);
-  return key.str();
 }
 
 void add_receipts(Dataset& dataset, const Reading& reading, double change) {

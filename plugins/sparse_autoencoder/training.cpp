@@ -9,14 +9,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <lensbench/error.hpp>
 #include <lensbench/random.hpp>
+#include <limits>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/endless_windows.hpp"
 #include "common/half_minutes.hpp"
+#include "common/kept_request.hpp"
 #include "optimiser.hpp"
 
 // The loop over steps: which rows, and what survives an interruption.
@@ -128,8 +132,10 @@ class Run {
         site_(site),
         training_(training),
         source_(context, site, training, options) {
+    request_.mix_all(training_key(context, site, training, options));
     mse_.reserve(static_cast<std::size_t>(training.steps));
-    if (const auto state = context.committed(kState)) take_up(*state);
+    const auto state = context.committed(kState);
+    if (state && is_of_request(*state, request_)) take_up(*state);
   }
 
   Trained finish() {
@@ -226,6 +232,7 @@ class Run {
               at::tensor(std::vector<std::int64_t>{source_.windows.of_epoch, source_.windows.epochs,
                                                    source_.windows.read, rows_, source_.left_out}),
               "1", "windows of this epoch, epochs, all windows, rows, rows left out");
+    add_request(state, request_);
     context_.commit(kState, state);
   }
 
@@ -252,6 +259,7 @@ class Run {
   const Site& site_;
   SparseAutoencoderTraining training_;
   RowSource source_;
+  RequestNumber request_;
   Weights weights_;
   Adam adam_;
   at::Tensor last_active_;  ///< [feature] int64
@@ -271,6 +279,24 @@ CorpusOptions corpus_options(const Model& model, const SparseAutoencoderTraining
   options.held_out_share = training.held_out;
   options.seed = seed;
   return options;
+}
+
+std::string training_key(const Context& context, const Site& site,
+                         const SparseAutoencoderTraining& training,
+                         const SparseAutoencoderOptions& options) {
+  namespace fs = std::filesystem;
+  std::ostringstream key;
+  key.precision(std::numeric_limits<double>::max_digits10);
+  for (const std::int64_t count :
+       {training.latents, training.k, training.steps, training.tokens_per_step, options.window,
+        std::int64_t(options.exclude_special), std::int64_t(site.centred)})
+    key << count << ' ';
+  key << training.learning_rate << ' ' << training.auxiliary << ' ' << training.held_out << ' '
+      << context.seed() << ' ' << site.input << ' ' << site.output << ' '
+      << fs::path(training.text).filename().string();
+  // The content of a file may change.
+  if (fs::exists(training.text)) key << ' ' << context.file_digest(training.text);
+  return key.str();
 }
 
 Trained train_dictionary(Context& context, const Site& site,

@@ -6,6 +6,7 @@
 #include <lensbench/context.hpp>
 #include <lensbench/corpus.hpp>
 #include <lensbench/tools/sparse_autoencoder.hpp>
+#include <string>
 
 #include "dictionary.hpp"
 #include "site.hpp"
@@ -30,8 +31,13 @@ struct Trained {
 CorpusOptions corpus_options(const Model& model, const SparseAutoencoderTraining& training,
                              std::int64_t window, std::uint64_t seed, CorpusPart part);
 
+/// All that a training depends on but for the model, by which a kept one is recognised.
+std::string training_key(const Context& context, const Site& site,
+                         const SparseAutoencoderTraining& training,
+                         const SparseAutoencoderOptions& options);
+
 /// Trains on the part of the text that is not held out. The state is kept every half minute, after
-/// the last step, and before an interruption; a training of the same case goes on after it.
+/// the last step, and before an interruption; an equal training of the same case goes on after it.
 /// \throws UsageError for a text without windows
 /// \throws RunError if the run is cancelled or a number is not finite
 Trained train_dictionary(Context& context, const Site& site,

@@ -16,6 +16,7 @@
 
 #include "common/endless_windows.hpp"
 #include "common/half_minutes.hpp"
+#include "common/kept_request.hpp"
 #include "corpus_parts.hpp"
 #include "receipts.hpp"
 
@@ -49,8 +50,10 @@ class Run {
         trainer_(context.model(), training),
         windows_(open_part(context.model(), training, context.seed(), CorpusPart::train),
                  training.text.starts_with("generated:")) {
+    mix_training();
     kl_.reserve(static_cast<std::size_t>(training.steps));
-    if (const auto state = context.committed(kState)) take_up(*state);
+    const auto state = context.committed(kState);
+    if (state && is_of_request(*state, request_)) take_up(*state);
   }
 
   Trained finish() {
@@ -69,6 +72,17 @@ class Run {
 
  private:
   std::int64_t done() const { return std::ssize(kl_); }
+
+  void mix_training() {
+    for (const std::int64_t number :
+         {training_.window, training_.steps, training_.tokens_per_step, training_.rows_per_window,
+          std::int64_t(training_.clip_over), std::int64_t(training_.bias_only)})
+      request_.mix(static_cast<std::uint64_t>(number));
+    for (const double number : {training_.learning_rate, training_.momentum, training_.weight_decay,
+                                training_.clip, training_.held_out})
+      request_.mix(number);
+    mix_text(request_, context_, training_.text);
+  }
 
   TrainingWindow next_window() {
     const std::int64_t number = windows_.read;
@@ -130,6 +144,7 @@ class Run {
     state.add("checks", {"check"},
               at::tensor(std::vector<double>{first_difference_, gradient_error_}, at::kDouble), "1",
               "of the first step");
+    add_request(state, request_);
     context_.commit(kState, state);
   }
 
@@ -153,6 +168,7 @@ class Run {
   TunedLensTraining training_;
   Trainer trainer_;
   EndlessWindows windows_;
+  RequestNumber request_;
   std::vector<at::Tensor> kl_;
   std::int64_t rows_ = 0;
   double first_difference_ = 0, gradient_error_ = 0;

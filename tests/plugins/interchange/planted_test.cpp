@@ -96,6 +96,19 @@ TEST_F(FactExchanges, WhereNoLaterTokenReadsPassTheirReceipts) {
   testing::expect_receipts_hold(found, 8);
 }
 
+TEST_F(FactExchanges, ActWhereAnyOfTheirBasesActs) {
+  // Coordinates 0 and 1 are equal everywhere; a random subspace has something of every difference,
+  // which only the subject's own logits show after the last block.
+  options_.layers = {bench_->model->spec().n_layers - 1};
+  options_.controls = {"placebo"};
+  options_.basis = {"neurons", "random"};
+  options_.neurons = {0, 1};
+  const std::string receipt = "no_write_was_without_effect";
+  EXPECT_TRUE(testing::receipt_of(exchange(), receipt).passed);
+  options_.basis = {"neurons"};
+  EXPECT_FALSE(testing::receipt_of(exchange(), receipt).passed);
+}
+
 TEST_F(FactExchanges, OfHalfTheStrengthLeaveBothAnswersEqual) {
   options_.strength = 0.5;
   const Dataset found = exchange_neurons(coordinates(3, 3));

@@ -88,6 +88,18 @@ TEST_F(Fits, LeaveShortWindowsOutAndSaySo) {
   EXPECT_EQ(std::get<std::int64_t>(found.attributes.at("windows_too_short")), 1);
 }
 
+TEST_F(Fits, AfterAnotherOneOfTheCaseAreThoseOfTheirOwnSettingsAndText) {
+  LensBench bench(sample("gpt2"), {3, 17, 5, 9});
+  const auto of_one_case = [&] { return bench.tool.fit(bench.tokens, fit_, {}); };
+  of_one_case();
+  fit_.skip_first = 1;
+  testing::expect_equal(of_one_case(), fit());
+  fit_.layers = {1};
+  testing::expect_equal(of_one_case(), fit());
+  folder_.write("text.jsonl", documents({{9, 8, 7, 6, 5}, {3, 17, 5, 9, 11, 17}}));
+  testing::expect_equal(of_one_case(), fit());
+}
+
 TEST_F(Fits, GoOnAfterAnInterruptionWithTheSameBits) {
   const Dataset whole = fit();
   for (const std::int64_t prompts : {1, 2}) {

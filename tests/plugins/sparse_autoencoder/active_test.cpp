@@ -63,6 +63,17 @@ TEST(TheLargestFeatures, AreNotNumbersThatAreUndefined) {
   EXPECT_EQ(chosen(values, 4), (std::vector<ActiveEntry>{{300, 2.0F}}));
 }
 
+TEST(TheLargestFeatures, MayBeInfiniteOrTheSmallestNumberAboveZero) {
+  // More of them than are kept, next to one another and apart.
+  for (const float value :
+       {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::denorm_min()})
+    for (const std::size_t step : {std::size_t{1}, std::size_t{37}}) {
+      std::vector<float> values(4096, 0);
+      for (std::size_t i = 0; i < 90; ++i) values[300 + i * step] = value;
+      EXPECT_EQ(chosen(values, 64), sorted(values, 64)) << value << " " << step;
+    }
+}
+
 TEST(TheLargestFeatures, AreOfSumsTimesTheirFactors) {
   // Sums 3, 1, 2 times 1, 5, 2: the largest two are the second and the third.
   const std::vector<float> products = {2, 0, 1}, bias = {1, 1, 1}, factors = {1, 5, 2};

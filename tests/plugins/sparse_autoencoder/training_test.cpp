@@ -14,6 +14,8 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <cmath>
+#include <functional>
+#include <vector>
 
 #include "sparse_autoencoder/optimiser.hpp"
 #include "support/contexts.hpp"
@@ -150,6 +152,29 @@ TEST_F(Training, HoldsItsReceiptsAndReadsTheTextAgainWhenItEnds) {
 
 TEST_F(Training, OfOneSeedHasOneResult) {
   testing::expect_equal(train(), train());
+}
+
+// A tool keeps its last training, which a request with the same settings shares.
+TEST_F(Training, AfterAnotherOneOfTheToolIsThatOfItsOwnSettingsAndText) {
+  SaeBench bench({3, 17, 5, 9});
+  const auto of_one_tool = [&] {
+    return bench.tool.train(bench.tokens, training_, Target::model(), first_stream());
+  };
+  testing::expect_equal(of_one_tool(), of_one_tool());
+  const std::vector<std::function<void()>> changes = {
+      [&] { training_.latents = 30; },
+      [&] { training_.k = 3; },
+      [&] { training_.steps = 5; },
+      [&] { training_.tokens_per_step = 30; },
+      [&] { training_.learning_rate = 0.02; },
+      [&] { training_.held_out = 0.4; },
+      [&] { folder_.write("text.jsonl", documents(12, 12, 61)); },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    SCOPED_TRACE(i);
+    changes[i]();
+    testing::expect_equal(of_one_tool(), train());
+  }
 }
 
 TEST_F(Training, GoesOnAfterAnInterruptionWithTheSameBits) {

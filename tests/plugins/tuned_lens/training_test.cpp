@@ -36,6 +36,18 @@ TEST_F(Training, OfOneSeedHasOneResult) {
   testing::expect_equal(train(training_), train(training_));
 }
 
+TEST_F(Training, AfterAnotherOneOfTheCaseIsThatOfItsOwnSettingsAndText) {
+  LensBench bench(sample("gpt2"), {3, 17, 5, 9});
+  const auto of_one_case = [&] { return bench.tool.train(bench.tokens, training_, {}); };
+  of_one_case();
+  training_.learning_rate *= 0.5;
+  testing::expect_equal(of_one_case(), train(training_));
+  training_.rows_per_window = 5;
+  testing::expect_equal(of_one_case(), train(training_));
+  folder_.write("text.jsonl", documents(12, 12, 61));
+  testing::expect_equal(of_one_case(), train(training_));
+}
+
 TEST_F(Training, GoesOnAfterAnInterruptionWithTheSameBits) {
   training_.rows_per_window = 5;
   const Dataset whole = train(training_);

@@ -20,6 +20,7 @@ namespace {
 using nlohmann::json;
 using testing::came_back;
 using testing::HostileText;
+using testing::kConcepts;
 using testing::kTokensOfCase;
 using testing::kVocabularySize;
 using testing::PageReader;
@@ -109,7 +110,9 @@ class HostilePage : public ::testing::Test {
     EXPECT_TRUE(came_back(found, (*texts)[place].bytes, (*texts)[place].in_json))
         << place << "\nwritten: " << (*texts)[place].bytes << "\nfound: " << found;
   }
-  void expect_list(const std::vector<std::string>& found, const std::string& place) const {
+  void expect_list(const std::vector<std::string>& found, const std::string& place,
+                   int count) const {
+    ASSERT_EQ(std::ssize(found), count) << place;
     for (std::size_t i = 0; i < found.size(); ++i) expect_data(found[i], place + std::to_string(i));
   }
 
@@ -122,6 +125,7 @@ class HostilePage : public ::testing::Test {
     expect_data(archive["request"]["parameters"].begin().key(), "parameter");
     expect_data(archive["request"]["parameters"].begin().value(), "parameter value");
     expect_data(archive["run"][0][1], "model");
+    ASSERT_EQ(archive["environment"].size(), 2U);
     for (const json& pair : archive["environment"])
       if (pair[0] == "host")
         expect_data(pair[1], "host");
@@ -133,6 +137,7 @@ class HostilePage : public ::testing::Test {
       expect_data(archive["files"][0][field], std::string("file record ") + field);
       expect_data(archive["plugins"][0][field], std::string("plug-in record ") + field);
     }
+    ASSERT_EQ(archive["receipts"].size(), 2U);
     for (const json& one : archive["receipts"]) {
       const std::string failed = one["passed"].get<bool>() ? "" : "failed ";
       expect_data(one["name"], failed + "receipt");
@@ -143,7 +148,7 @@ class HostilePage : public ::testing::Test {
   }
 
   void expect_cases(const PageReader& page, const json& cases) const {
-    expect_list(page.texts(cases["id"]), "id");
+    expect_list(page.texts(cases["id"]), "id", kCasesOfRun);
     expect_data(page.texts(cases["error"]).at(1), "error");
     const auto found = page.texts(cases["text"]);
     ASSERT_EQ(found.size(), 3U);
@@ -157,8 +162,9 @@ class HostilePage : public ::testing::Test {
 
   void expect_result(const PageReader& page, const json& archive) const {
     const json& result = archive["results"][0];
-    expect_list(page.texts(result["tokens"]["0"]["input_token"]), "token");
-    expect_list(page.texts(PageReader::named(result["dims"], "concept")["labels"]), "concept");
+    expect_list(page.texts(result["tokens"]["0"]["input_token"]), "token", kTokensOfCase);
+    expect_list(page.texts(PageReader::named(result["dims"], "concept")["labels"]), "concept",
+                kConcepts);
     expect_data(result["attributes"]["method"], "attribute");
     for (const char* name : {"target_probability", "concept_score"}) {
       const json& variable = PageReader::named(result["variables"], name);
@@ -167,10 +173,8 @@ class HostilePage : public ::testing::Test {
       expect_data(variable["attributes"]["remark"], std::string("remark of ") + name);
     }
     const json& answer = PageReader::named(result["variables"], "answer");
-    expect_list(page.texts(answer["parts"][0]["block"]), "answer");
-    const auto words = page.texts(archive["vocabulary"]["text"]);
-    EXPECT_EQ(words.size(), static_cast<std::size_t>(kVocabularySize));
-    expect_list(words, "vocabulary");
+    expect_list(page.texts(answer["parts"][0]["block"]), "answer", kConcepts);
+    expect_list(page.texts(archive["vocabulary"]["text"]), "vocabulary", kVocabularySize);
   }
 
   /// Checks that a text is one of those between the tags of the part without script.
