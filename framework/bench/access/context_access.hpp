@@ -19,7 +19,9 @@ struct ContextAccess {
   ///   change results
   static Context make(std::shared_ptr<const Model> model, std::uint64_t seed, bool share = true);
 
-  /// Context of another model with the seed of the run; each model has one until the run ends.
+  /// Context of another model with the seed of the run; each model has one until the run ends. That
+  /// of the model of the run is `context` itself.
+  /// \throws UsageError for a null pointer
   static Context& of_model(Context& context, const std::shared_ptr<const Model>& model);
 
   /// Announces the hook points that tools will request for the tokens of a case, a hint that does
