@@ -150,11 +150,15 @@ void ContextAccess::connect(Context& context, RunServices* services) {
 }
 
 std::int64_t ContextAccess::forwards(const Context& context) {
-  return context.state_->forwards.forwards();
+  std::int64_t all = context.state_->forwards.forwards();
+  for (const auto& [model, other] : context.state_->others) all += forwards(*other);
+  return all;
 }
 
 std::int64_t ContextAccess::shared(const Context& context) {
-  return context.state_->forwards.shared();
+  std::int64_t all = context.state_->forwards.shared();
+  for (const auto& [model, other] : context.state_->others) all += shared(*other);
+  return all;
 }
 
 }  // namespace lensbench

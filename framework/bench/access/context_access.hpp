@@ -39,9 +39,9 @@ struct ContextAccess {
   /// Connects the context to a run; nullptr disconnects it.
   static void connect(Context& context, RunServices* services);
 
-  /// Number of forwards that `Context::activations` ran.
+  /// Number of forwards that `Context::activations` ran, those of other models included.
   static std::int64_t forwards(const Context& context);
-  /// Number of requests to `Context::activations` that did not need a forward.
+  /// Number of requests to `Context::activations` that did not need a forward, likewise.
   static std::int64_t shared(const Context& context);
 };
 

@@ -46,9 +46,8 @@ std::string describe(const at::Tensor& tensor) {
 /// Points of a vision tower have parts of pictures instead of positions; those of a router and of
 /// experts have the tokens of all rows of the batch on one axis.
 bool has_positions(const HookPoint& point) {
-  return std::any_of(point.dims.begin(), point.dims.end(), [](const std::string& axis) {
-    return axis == "pos" || axis == "query_pos";
-  });
+  return std::any_of(point.dims.begin(), point.dims.end(),
+                     [](const std::string& axis) { return axis == "pos" || axis == "query_pos"; });
 }
 
 /// Calls a hook and checks that it did not write into its argument: other hook points and the rest

@@ -46,8 +46,7 @@ TEST_F(OtherModels, HaveOneContextEach) {
 TEST_F(OtherModels, DoNotIncludeThatOfTheRunWhoseContextIsThatOfItsTools) {
   EXPECT_EQ(&context_of(own_), &run_);
   // An experiment knows the model of the run by reference alone.
-  const std::shared_ptr<const Model> without_owner(std::shared_ptr<const Model>(),
-                                                   &case_.model());
+  const std::shared_ptr<const Model> without_owner(std::shared_ptr<const Model>(), &case_.model());
   EXPECT_EQ(&context_of(without_owner), &run_);
 }
 
@@ -66,6 +65,14 @@ TEST_F(OtherModels, KeepTheActivationsOfACase) {
   ContextAccess::begin_case(run_);
   context.activations(prompt_, kFirstStream);
   EXPECT_EQ(ContextAccess::forwards(context), 2);
+}
+
+TEST_F(OtherModels, CountAmongTheForwardsOfTheRun) {
+  run_.activations(prompt_, kFirstStream);
+  for (const auto& model : {earlier_, later_, later_})
+    context_of(model).activations(prompt_, kFirstStream);
+  EXPECT_EQ(ContextAccess::forwards(run_), 3);
+  EXPECT_EQ(ContextAccess::shared(run_), 1);
 }
 
 TEST_F(OtherModels, DoNotShareForwardsInARunThatDoesNot) {
