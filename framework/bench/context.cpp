@@ -1,3 +1,4 @@
+#include <lensbench/error.hpp>
 #include <utility>
 
 #include "bench/access/context_access.hpp"
@@ -113,11 +114,16 @@ Context ContextAccess::make(std::shared_ptr<const Model> model, std::uint64_t se
       new Context::State{model, seed, share, SharedForwards(model, share), PromptTokens(model)}));
 }
 
+/// Tools that return to the model of the run share its forwards again.
 Context& ContextAccess::of_model(Context& context, const std::shared_ptr<const Model>& model) {
-  const Context::State& run = *context.state_;
-  auto& other = context.state_->others[model.get()];
-  if (!other) other = std::unique_ptr<Context>(new Context(make(model, run.seed, run.share)));
-  return *other;
+  Context::State& run = *context.state_;
+  if (model == nullptr)
+    throw UsageError("Case::context_of: the model is a null pointer; open it with Model::open");
+  if (model == run.model) return context;
+  const auto found = run.others.find(model.get());
+  if (found != run.others.end()) return *found->second;
+  std::unique_ptr<Context> other(new Context(make(model, run.seed, run.share)));
+  return *(run.others[model.get()] = std::move(other));
 }
 
 void ContextAccess::expect(Context& context, const std::vector<std::string>& globs) {
@@ -144,11 +150,15 @@ void ContextAccess::connect(Context& context, RunServices* services) {
 }
 
 std::int64_t ContextAccess::forwards(const Context& context) {
-  return context.state_->forwards.forwards();
+  std::int64_t all = context.state_->forwards.forwards();
+  for (const auto& [model, other] : context.state_->others) all += forwards(*other);
+  return all;
 }
 
 std::int64_t ContextAccess::shared(const Context& context) {
-  return context.state_->forwards.shared();
+  std::int64_t all = context.state_->forwards.shared();
+  for (const auto& [model, other] : context.state_->others) all += shared(*other);
+  return all;
 }
 
 }  // namespace lensbench

@@ -22,7 +22,8 @@ class LayerSurgeryTool final : public LayerSurgery {
        "delete|swap|repeat|reverse|permute|donor|merge_heads|prune"},
       {"blocks", ParameterType::texts, "all", "",
        "Blocks that are changed, from 0, one variant for each: all, or numbers and ranges such as "
-       "0,2-4."},
+       "0,2-4.",
+       "+"},
       {"order", ParameterType::texts, "", "",
        "Blocks that permute runs, of any number: 0,2,1,3; with a d before those of the donor."},
       {"donor", ParameterType::model, "", "",

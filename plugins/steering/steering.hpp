@@ -34,7 +34,8 @@ class SteeringTool final : public Steering {
       metric_parameters::kPosition,
       {"layers", ParameterType::texts, "middle", "",
        "Depths whose stream is steered, one at a time, from 0 (the embeddings) to the number of "
-       "blocks: middle, all, or numbers and ranges such as 0,2-4."},
+       "blocks: middle, all, or numbers and ranges such as 0,2-4.",
+       "+"},
       {"mode", ParameterType::choice, "add", "",
        "add a multiple of the direction, project it out, or clamp the component along it to alpha.",
        "add|project|clamp"},

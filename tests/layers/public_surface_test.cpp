@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "support/folders.hpp"
@@ -271,6 +272,32 @@ TEST(PublicHeaders, GiveAuthorsTheseMembersOfWhatTheBenchMakes) {
       {"Uses", {"Uses", "operator"}},
   };
   for (const auto& [type, names] : expected) EXPECT_EQ(members.at(type), names) << type;
+}
+
+/// Members of classes that a document names, as `Class::member`.
+std::vector<std::pair<std::string, std::string>> named_members(const std::string& document) {
+  static const std::regex member(R"re(\b([A-Z]\w*)::([a-z]\w*))re");
+  std::vector<std::pair<std::string, std::string>> named;
+  for (std::sregex_iterator match(document.begin(), document.end(), member), end; match != end;
+       ++match)
+    named.emplace_back((*match)[1], (*match)[2]);
+  return named;
+}
+
+TEST(Documents, NameMembersThatThePublicHeadersHave) {
+  const std::map<std::string, Words> members = public_part().members;
+  int found = 0;
+  const auto docs = std::filesystem::path(testing::source_folder()) / "docs";
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(docs)) {
+    if (entry.path().extension() != ".md") continue;
+    for (const auto& [type, name] : named_members(text_of(entry.path()))) {
+      const auto of_type = members.find(type);
+      if (of_type == members.end()) continue;  // of an enumeration, or of a tool
+      ++found;
+      EXPECT_TRUE(of_type->second.contains(name)) << entry.path() << ": " << type << "::" << name;
+    }
+  }
+  EXPECT_GT(found, 5);
 }
 
 TEST(PublicHeaders, DoNotDescribeWhatIsForTheBench) {

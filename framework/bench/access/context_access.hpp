@@ -19,7 +19,9 @@ struct ContextAccess {
   ///   change results
   static Context make(std::shared_ptr<const Model> model, std::uint64_t seed, bool share = true);
 
-  /// Context of another model with the seed of the run; each model has one until the run ends.
+  /// Context of another model with the seed of the run; each model has one until the run ends. That
+  /// of the model of the run is `context` itself.
+  /// \throws UsageError for a null pointer
   static Context& of_model(Context& context, const std::shared_ptr<const Model>& model);
 
   /// Announces the hook points that tools will request for the tokens of a case, a hint that does
@@ -37,9 +39,9 @@ struct ContextAccess {
   /// Connects the context to a run; nullptr disconnects it.
   static void connect(Context& context, RunServices* services);
 
-  /// Number of forwards that `Context::activations` ran.
+  /// Number of forwards that `Context::activations` ran, those of other models included.
   static std::int64_t forwards(const Context& context);
-  /// Number of requests to `Context::activations` that did not need a forward.
+  /// Number of requests to `Context::activations` that did not need a forward, likewise.
   static std::int64_t shared(const Context& context);
 };
 

@@ -43,6 +43,13 @@ std::string describe(const at::Tensor& tensor) {
   return text.str();
 }
 
+/// Points of a vision tower have parts of pictures instead of positions; those of a router and of
+/// experts have the tokens of all rows of the batch on one axis.
+bool has_positions(const HookPoint& point) {
+  return std::any_of(point.dims.begin(), point.dims.end(),
+                     [](const std::string& axis) { return axis == "pos" || axis == "query_pos"; });
+}
+
 /// Calls a hook and checks that it did not write into its argument: other hook points and the rest
 /// of the forward may use the same memory. Operations of libtorch count in the tensor's version;
 /// tensors of inference mode do not have one, so there the hook gets a copy.
@@ -75,10 +82,10 @@ Hooks& Hooks::replace(std::string glob, HookReplacer replacer) {
 /// The columns of all rows begin together, so a row has as many positions less as it has padding.
 RowPositions row_positions(const HookPoint& point, std::int64_t row) {
   const auto& place = HookAccess::place(point);
-  if (!place || is_of_tower(point.name))
+  if (!place || !has_positions(point))
     throw UsageError("hook '" + point.name +
-                     "': its activation does not have positions of tokens here; ask for the point "
-                     "that a callback on the text model received");
+                     "': its activation does not have positions of tokens here; ask in a callback, "
+                     "for a point with the axis pos or query_pos");
   const auto rows = static_cast<std::int64_t>(place->padding.size());
   if (row < 0 || (rows > 0 && row >= rows))
     throw UsageError("hook '" + point.name + "': row " + std::to_string(row) +

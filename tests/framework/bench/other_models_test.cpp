@@ -1,11 +1,14 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <lensbench/error.hpp>
 #include <lensbench/experiment.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "support/contexts.hpp"
+#include "support/error_matchers.hpp"
 #include "support/random_model.hpp"
 
 // Contexts of further models, to which an experiment attaches its tools.
@@ -40,6 +43,20 @@ TEST_F(OtherModels, HaveOneContextEach) {
   EXPECT_EQ(&context_of(earlier_), &first);
 }
 
+TEST_F(OtherModels, DoNotIncludeThatOfTheRunWhoseContextIsThatOfItsTools) {
+  EXPECT_EQ(&context_of(own_), &run_);
+  // An experiment knows the model of the run by reference alone.
+  const std::shared_ptr<const Model> without_owner(std::shared_ptr<const Model>(), &case_.model());
+  EXPECT_EQ(&context_of(without_owner), &run_);
+}
+
+TEST_F(OtherModels, AreRefusedAsANullPointerAndTheRunGoesOn) {
+  EXPECT_THAT(testing::message_of<UsageError>([&] { context_of(nullptr); }),
+              ::testing::HasSubstr("the model is a null pointer"));
+  ContextAccess::begin_case(run_);
+  EXPECT_EQ(&context_of(earlier_).model(), earlier_.get());
+}
+
 TEST_F(OtherModels, KeepTheActivationsOfACase) {
   Context& context = context_of(earlier_);
   context.activations(prompt_, kFirstStream);
@@ -48,6 +65,14 @@ TEST_F(OtherModels, KeepTheActivationsOfACase) {
   ContextAccess::begin_case(run_);
   context.activations(prompt_, kFirstStream);
   EXPECT_EQ(ContextAccess::forwards(context), 2);
+}
+
+TEST_F(OtherModels, CountAmongTheForwardsOfTheRun) {
+  run_.activations(prompt_, kFirstStream);
+  for (const auto& model : {earlier_, later_, later_})
+    context_of(model).activations(prompt_, kFirstStream);
+  EXPECT_EQ(ContextAccess::forwards(run_), 3);
+  EXPECT_EQ(ContextAccess::shared(run_), 1);
 }
 
 TEST_F(OtherModels, DoNotShareForwardsInARunThatDoesNot) {

@@ -305,6 +305,8 @@ TEST_F(Surgery, OneTokenHasNoLoss) {
 }
 
 TEST_F(Surgery, RefusesWhatDoesNotFit) {
+  // An empty list means all blocks in the typed call, which is not what `none` says.
+  EXPECT_THAT(refusal({{"blocks", "none"}}), HasSubstr("separated by commas, at least one"));
   EXPECT_THAT(refusal({{"blocks", "3"}}),
               HasSubstr("block 3 of the model does not exist; give 0 to 2"));
   EXPECT_THAT(refusal({{"blocks", "x"}}), AllOf(HasSubstr("'x'"), HasSubstr("0,2-4")));

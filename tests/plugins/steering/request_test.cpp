@@ -85,6 +85,7 @@ TEST_F(SteeringRequests, RefuseGridsThatMeanNothing) {
   EXPECT_THAT(fault({{"layers", "2-9"}}), HasSubstr("layer 4 does not exist"));
   EXPECT_THAT(fault({{"layers", "-1"}}), HasSubstr("layer -1 does not exist"));
   EXPECT_THAT(fault({{"layers", "1,0-2"}}), HasSubstr("layer 1 is given twice"));
+  EXPECT_THAT(fault({{"layers", "none"}}), HasSubstr("separated by commas, at least one"));
   EXPECT_THAT(fault({{"layers", "top"}}), HasSubstr("'top', expected middle, all, or numbers"));
   EXPECT_THAT(fault({{"metric", "kl"}}), HasSubstr("metric kl is always measured"));
   EXPECT_THAT(fault({{"controls", "0"}}), HasSubstr("controls"));

@@ -74,6 +74,19 @@ TEST_F(RowPositionsTest, AreRefusedForARowThatTheBatchLacks) {
   EXPECT_THAT(message_of<UsageError>([&] { at("hook_embed", batch, 2); }), HasSubstr("row 2"));
 }
 
+TEST_F(RowPositionsTest, AreRefusedForAMixtureWhosePointsJoinTheRowsOfABatch) {
+  TransformerSpec mixture = small_llama_spec();
+  mixture.mlp.n_experts = 3;
+  mixture.mlp.experts_per_token = 1;
+  model_ = random_model(mixture, 1);
+  const TokenBatch batch = make_batch(std::vector{tokens({1, 2, 3}), tokens({4})});
+  EXPECT_EQ(at("blocks.0.hook_mlp_out", batch, 1), FirstAndPrompt(-2, 1));
+  for (const char* name : {"blocks.0.mlp.hook_router_scores", "blocks.0.mlp.experts.*.hook_pre"})
+    EXPECT_THAT(message_of<UsageError>([&] { at(name, batch, 0); }),
+                HasSubstr("its activation does not have positions"))
+        << name;
+}
+
 TEST_F(RowPositionsTest, AreRefusedWhereNoForwardRuns) {
   const HookPoint point = hook_points(model_->spec()).front();
   EXPECT_THAT(message_of<UsageError>([&] { row_positions(point); }),
