@@ -76,7 +76,7 @@ std::vector<Stage> stages_by_activation(const Graph& graph, const RunState& clea
 
 /// Sum over runs, of one run without a copy.
 at::Tensor over_runs(const at::Tensor& gradient) {
-  return gradient.size(0) == 1 ? gradient[0] : gradient.sum(0);
+  return gradient.size(0) == 1 ? gradient[0] : gradient.sum(0, /*keepdim=*/false, at::kFloat);
 }
 
 /// Adds the products of one stage.

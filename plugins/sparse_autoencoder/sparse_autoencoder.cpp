@@ -239,9 +239,10 @@ Dataset SparseAutoencoderTool::train(const Tokens& tokens,
   check_training(training);
   check_features(options, training.latents);
   if (context().reference_prompts().size() > 1)
-    throw UsageError("sparse_autoencoder: mode=train is repeated for each prompt, found " +
-                     std::to_string(context().reference_prompts().size()) +
-                     "; give one prompt, and read the others with mode=use and the archive as sae");
+    throw UsageError(
+        "sparse_autoencoder: mode=train keeps the whole dictionary with each prompt (found " +
+        std::to_string(context().reference_prompts().size()) +
+        " prompts); give one, and read the others with mode=use and the archive as sae");
   const Site site = site_of_training(model(), options);
   check_text(model(), training, options, context().seed());
   read_site(model(), site, tokens,

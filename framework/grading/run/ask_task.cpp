@@ -53,14 +53,17 @@ void note_answers(ToolRecord& record, const ToolAnswers& answers, const GradedMo
                                             : record.failure;
 }
 
-/// The model in float64, in which circuits are run; empty where no edges are claimed, and for
-/// families that have no forward in float64.
+/// The model in float64, in which circuits are run; empty where no edges are claimed, for tasks
+/// without corrupted prompts, and for families that have no forward in float64.
 std::optional<ExactModel> exact_model_of(const GradedModel& planted, const Task& task,
                                          const ToolAnswers& answers) {
   const bool about_edges = std::any_of(
       answers.claims.begin(), answers.claims.end(),
       [](const auto& claim) { return find_claim(claim.first.first).family == ClaimFamily::edges; });
-  if (!task.edges || !about_edges) return std::nullopt;
+  const bool has_pairs = std::all_of(
+      task.prompts.begin(), task.prompts.end(),
+      [](const auto& prompt) { return prompt.corrupted_ids.size() == prompt.ids.size(); });
+  if (!task.edges || !about_edges || !has_pairs) return std::nullopt;
   try {
     return read_exact_model(Checkpoint(planted.folder));
   } catch (const InputError&) {

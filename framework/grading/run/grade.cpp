@@ -385,6 +385,9 @@ Grades Grading::run(RecordStore& store) {
 }
 
 std::int64_t worker_count(const GradeRequest& request) {
+  // An archive is read in a forked process, which must not begin while another thread writes one.
+  for (const auto& [name, value] : request.set)
+    if (fs::exists(value) || fs::exists(value.substr(0, value.find(':')))) return 1;
   if (request.workers > 0) return request.workers;
   return request.threads > 0 ? request.threads : default_threads();
 }

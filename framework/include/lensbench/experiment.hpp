@@ -92,8 +92,8 @@ class LENSBENCH_API Case {
 
   /// Context of another model, to which an experiment attaches its tools (`Tool::attach`). It has
   /// the seed of the run and keeps the activations of one case; each model has one until the run
-  /// ends.
-  /// \param model  the other model
+  /// ends. The context of the run's own model is that of the run.
+  /// \throws UsageError without a model
   Context& context_of(const std::shared_ptr<const Model>& model) const;
 
   /// Number of the pass, from 0.

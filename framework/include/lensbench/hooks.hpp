@@ -78,8 +78,8 @@ using HookReader = std::function<void(const at::Tensor& activation, const HookPo
 /// continues a cached sequence has the later positions only.
 /// \param point  point that the callback received
 /// \param row    row of the batch
-/// \throws UsageError for a point that no running forward gave, for one of a vision tower, and for
-///   a row outside of a padded batch
+/// \throws UsageError for a point that no running forward gave, for points of a vision tower, of
+///   routers and of experts, and for a row outside of a padded batch
 LENSBENCH_API RowPositions row_positions(const HookPoint& point, std::int64_t row = 0);
 
 /// Callback that returns the tensor to continue the forward with, of the same shape and dtype. An
