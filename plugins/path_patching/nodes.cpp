@@ -88,14 +88,6 @@ std::int64_t n_heads(const TransformerSpec& spec, Receiver::Kind kind) {
   return kind == Receiver::Kind::q ? spec.attention.n_heads : spec.attention.n_key_value_heads;
 }
 
-/// Heads of latent attention do not read the stream separately.
-void require_own_inputs(const TransformerSpec& spec, const std::string& name) {
-  if (!spec.latent) return;
-  refuse("receiver '" + name + "' is an input of a head, but all heads of '" + spec.family +
-         "' read their keys and values from one latent vector; give logits, mlps, or names such as "
-         "3_mlp_in");
-}
-
 Receiver mlp_receiver(std::int64_t block) {
   return {Receiver::Kind::mlp, block, -1, std::to_string(block) + "_mlp_in"};
 }
@@ -121,7 +113,6 @@ Receiver named_receiver(const TransformerSpec& spec, const std::string& name) {
   static const std::regex head("L([0-9]+)(?:(H|KV)([0-9]+))?\\.([qkv])"), mlp("([0-9]+)_mlp_in");
   std::smatch match;
   if (std::regex_match(name, match, head)) {
-    require_own_inputs(spec, name);
     const std::string letter = match[4];
     const Receiver::Kind kind = letter == "q"   ? Receiver::Kind::q
                                 : letter == "k" ? Receiver::Kind::k
@@ -164,7 +155,6 @@ void add_receivers(const TransformerSpec& spec, const std::string& name,
                    std::vector<Receiver>& found) {
   using Kind = Receiver::Kind;
   const bool all = name == "all", heads = all || name == "heads";
-  if (heads || name == "q" || name == "k" || name == "v") require_own_inputs(spec, name);
   if (heads || name == "q") add_heads(spec, Kind::q, found);
   if (heads || name == "k") add_heads(spec, Kind::k, found);
   if (heads || name == "v") add_heads(spec, Kind::v, found);

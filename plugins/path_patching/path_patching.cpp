@@ -124,8 +124,13 @@ std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const
 
 }  // namespace
 
-/// Where the stream is normalised after each addition, what a sender writes is not a term of it.
+/// Where the stream is normalised after each addition, what a sender writes is not a term of it, and
+/// in latent attention heads do not have inputs of their own.
 void PathPatchingTool::check_compatible(const Model& model) const {
+  if (model.spec().latent)
+    throw UsageError("path_patching: all heads of '" + model.spec().family +
+                     "' read their keys and values from one latent vector, so that paths into "
+                     "heads cannot be told apart; use activation_patching");
   if (model.spec().norm_placement != NormPlacement::after_add) return;
   throw UsageError("path_patching: '" + model.spec().family +
                    "' normalises its stream after each addition, so the stream is not a sum of "

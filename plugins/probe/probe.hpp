@@ -42,8 +42,9 @@ class ProbeTool final : public Probe {
        "Also measure how well every neuron alone tells two labels apart."},
   };
   static constexpr const auto& kResults = kResultTable;
+  // These names are the streams in families with a norm after each block (BERT), too.
   static constexpr const char* kGradedSettings[] = {
-      "hooks=blocks.0.hook_resid_pre,blocks.*.hook_resid_post,position=marker,kind=ridge,folds=4,"
+      "hooks=blocks.0.hook_in,blocks.?.hook_out,position=marker,kind=ridge,folds=4,"
       "lambdas=1,controls=random_type"};
 
   bool reads_prompts() const override { return false; }

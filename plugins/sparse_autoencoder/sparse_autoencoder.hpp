@@ -73,7 +73,7 @@ class SparseAutoencoderTool final : public SparseAutoencoder {
   static constexpr const auto& kResults = kResultTable;
   static constexpr const char* kGradedSettings[] = {
       "mode=train,hook=blocks.0.hook_resid_pre,latents=32,k=2,steps=800,tokens_per_step=64,"
-      "learning_rate=0.003,top_tokens=0"};
+      "learning_rate=0.003,top_tokens=0,versus=none"};
 
   void check_parameters(const Parameters& parameters) const override;
   CostEstimate estimate(const Request& request) const override;

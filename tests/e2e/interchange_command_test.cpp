@@ -36,7 +36,7 @@ TEST_F(InterchangeCommand, LeavesNoArchiveAfterBadInput) {
   EXPECT_THAT(long_answer.err, HasSubstr("pairs.jsonl:1: field expected"));
   const Outcome one_value = ask(archive_, "interchange", {"pairs=" + pairs()});
   EXPECT_EQ(one_value.exit_code, 2) << one_value.err;
-  EXPECT_THAT(one_value.err, HasSubstr("1 values in the training pairs"));
+  EXPECT_THAT(one_value.err, HasSubstr("different values in the training pairs (found 1)"));
   EXPECT_FALSE(fs::exists(archive_));
 }
 

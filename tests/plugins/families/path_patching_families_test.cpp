@@ -38,13 +38,6 @@ TEST_P(PathPatchingFamilies, AnswerByWholeAttentionWithBothKindsOfMlps) {
   }
 }
 
-// Heads of latent attention do not have inputs of their own; the other receivers do.
-TEST_P(PathPatchingFamilies, AnswerForPathsThatEndOutsideOfHeads) {
-  const auto found =
-      patch({.senders = {"embed", "attentions", "mlps"}, .receivers = {"mlps", "logits"}});
-  EXPECT_EQ(found.has_value(), spec().norm_placement != NormPlacement::after_add);
-}
-
 INSTANTIATE_TEST_SUITE_P(Samples, PathPatchingFamilies,
                          ::testing::ValuesIn(testing::sample_models()), test_name);
 

@@ -88,14 +88,6 @@ TEST_F(FactExchanges, FindTheAnswerWhereAHeadHasMovedIt) {
   expect_answers_of_bases(exchange_neurons(coordinates(3, 3)));
 }
 
-TEST_F(FactExchanges, WhereNoLaterTokenReadsPassTheirReceipts) {
-  // Nothing after the attention of the last block moves from the subject to the last token.
-  options_.layers = {bench_->model->spec().n_layers - 1};
-  const Dataset found = exchange_neurons(coordinates(3, 3));
-  expect_answers_of_bases(found);
-  testing::expect_receipts_hold(found, 8);
-}
-
 TEST_F(FactExchanges, ActWhereAnyOfTheirBasesActs) {
   // Coordinates 0 and 1 are equal everywhere; a random subspace has something of every difference,
   // which only the subject's own logits show after the last block.

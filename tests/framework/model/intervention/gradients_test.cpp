@@ -170,7 +170,8 @@ TEST(RunGradients, RunTwiceOnlyForInputsOfHeadsWithTheNormBeforeThem) {
         options);
     return count;
   };
-  EXPECT_EQ(forwards({"blocks.1.hook_q_input", "blocks.1.hook_mlp_in", "hook_resid_post"}), 1);
+  EXPECT_EQ(forwards({"blocks.1.hook_q_input", "blocks.1.hook_mlp_in", "blocks.1.hook_resid_post"}),
+            1);
   EXPECT_EQ(forwards({"blocks.1.hook_q_input", "blocks.1.ln1.hook_normalized"}), 2);
 }
 

@@ -119,7 +119,7 @@ TEST(FigureLayout, LabelsThatAreLongerThanHalfOfTheFigureAreCut) {
     expect_room_of_the_widest(figure);
     std::string shown;
     for (const std::string& text : texts(figure.svg))
-      if (text.ends_with("…")) shown = text;
+      if (text.starts_with("x") && text.ends_with("…")) shown = text;
     const double half = width * 72 / 25.4 / 2;
     EXPECT_LE(text_width(shown, kTextSize), half);
     EXPECT_GT(text_width(shown, kTextSize), half - 7);
