@@ -34,8 +34,9 @@ def draw_latent(rng):
         num_key_value_heads=heads,
         tie_word_embeddings=rng.random() < 0.5,
         q_lora_rank=rng.choice((None, rng.randint(4, 20))),
-        kv_lora_rank=rng.randint(4, 20),
-        qk_nope_head_dim=rng.randint(2, 10),
+        # Even, since transformers views the rotary part next to them as complex numbers.
+        kv_lora_rank=2 * rng.randint(2, 10),
+        qk_nope_head_dim=2 * rng.randint(1, 5),
         qk_rope_head_dim=rng.choice((4, 6, 8)),
         v_head_dim=rng.randint(2, 12),
         attention_bias=rng.random() < 0.4,
