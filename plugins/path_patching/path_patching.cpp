@@ -124,8 +124,8 @@ std::vector<Receipt> receipts_of(const Plan& plan, const PathSweep& sweep, const
 
 }  // namespace
 
-/// Where the stream is normalised after each addition, what a sender writes is not a term of it, and
-/// in latent attention heads do not have inputs of their own.
+/// Where the stream is normalised after each addition, what a sender writes is not a term of it,
+/// and in latent attention heads do not have inputs of their own.
 void PathPatchingTool::check_compatible(const Model& model) const {
   if (model.spec().latent)
     throw UsageError("path_patching: all heads of '" + model.spec().family +
