@@ -12,6 +12,7 @@
 #include "grading/output/grade_text.hpp"
 #include "grading/output/stories.hpp"
 #include "grading/output/tool_command.hpp"
+#include "grading/scores/metric_names.hpp"
 
 // The scores as an archive has them: what pages, figures and programs of others read.
 

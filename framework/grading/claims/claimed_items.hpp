@@ -24,7 +24,7 @@ std::string stream_item(std::int64_t layer, std::int64_t position);
 
 /// Name of a number of a feature: one of its direction, or its activation at a token.
 std::string feature_item(std::int64_t feature, std::int64_t place);
-/// Name of the selectivity at a layer, beside the layer itself.
+/// Name of the item for the selectivity of a layer; the layer has an item of its own.
 std::string selectivity_item(std::int64_t layer);
 
 /// Items that one claim of a variable is about, on one prompt.

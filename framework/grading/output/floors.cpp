@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/text/suggest.hpp"
+#include "grading/scores/metric_names.hpp"
 #include "report/terminal/numbers.hpp"
 
 namespace lensbench::grading {

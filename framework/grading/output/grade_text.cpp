@@ -9,6 +9,7 @@
 #include "core/text/suggest.hpp"
 #include "grading/output/stories.hpp"
 #include "grading/output/worst_items.hpp"
+#include "grading/scores/metric_names.hpp"
 #include "report/terminal/numbers.hpp"
 #include "report/terminal/table.hpp"
 

@@ -12,8 +12,10 @@
 #include "grading/run/ask_task.hpp"
 #include "grading/run/candidates.hpp"
 #include "grading/run/grade_watch.hpp"
+#include "grading/run/planted_folders.hpp"
 #include "grading/run/task_record.hpp"
 #include "grading/run/truth_tables.hpp"
+#include "grading/run/workers.hpp"
 #include "grading/truth/truth_file.hpp"
 #include "model/runtime/parallel.hpp"
 #include "model/runtime/threads.hpp"
@@ -382,28 +384,6 @@ const std::vector<TaskPlace>& Grading::tasks() const {
 
 Grades Grading::run(RecordStore& store) {
   return state_->run(store);
-}
-
-std::int64_t worker_count(const GradeRequest& request) {
-  // An archive is read in a forked process, which must not begin while another thread writes one.
-  for (const auto& [name, value] : request.set)
-    if (fs::exists(value) || fs::exists(value.substr(0, value.find(':')))) return 1;
-  if (request.workers > 0) return request.workers;
-  return request.threads > 0 ? request.threads : default_threads();
-}
-
-std::vector<fs::path> planted_folders(const fs::path& folder) {
-  if (fs::exists(folder / kTruthFile)) return {folder};
-  std::vector<fs::path> folders;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (fs::exists(entry.path() / kTruthFile)) folders.push_back(entry.path());
-  if (folders.empty())
-    throw InputError(folder.string() +
-                     ": neither it nor a folder in it has the file truth.json; give the folder of "
-                     "a planted model (docs/grading.md)");
-  std::sort(folders.begin(), folders.end());
-  return folders;
 }
 
 Grades grade(const GradeRequest& request, const GradeListener& listener) {

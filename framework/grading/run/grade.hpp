@@ -108,10 +108,4 @@ class Grading {
 ///   tool; UsageError for settings that no tool has; RunError if it was stopped
 Grades grade(const GradeRequest& request, const GradeListener& listener);
 
-/// Models that a grading plants, or asks about, at a time: one if a parameter names a file.
-std::int64_t worker_count(const GradeRequest& request);
-
-/// Models of a folder: itself, or its folders with a truth, by name. \throws InputError if none is
-std::vector<std::filesystem::path> planted_folders(const std::filesystem::path& folder);
-
 }  // namespace lensbench::grading

@@ -15,7 +15,7 @@ namespace lensbench::grading {
 /// and tool ran; of several that ran at a time, a crash names all. One object at a time.
 class GradeWatch {
  public:
-  /// \param store  is told what runs; must outlive this object
+  /// \param store  receives the name of what runs; must outlive this object
   explicit GradeWatch(RecordStore& store)
       : store_(store), crash_(store.advice()), guard_([this] { return message_at_exit(); }) {
     crash_.note("the grading");

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "core/text/suggest.hpp"
+#include "grading/run/workers.hpp"
 #include "model/runtime/parallel.hpp"
 
 namespace lensbench::grading {

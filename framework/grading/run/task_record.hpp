@@ -21,7 +21,7 @@ struct ClaimRecord {
   std::string contradiction;      ///< two variables differ about an item; empty: none does
   double null_largest = std::numeric_limits<double>::quiet_NaN();
   double gauge_change = std::numeric_limits<double>::quiet_NaN();
-  std::size_t candidates = 0;  ///< of features: how many were matched with the planted ones
+  std::size_t candidates = 0;  ///< number of found features that were matched with planted ones
 };
 
 /// What a tool with settings answered about one task.

@@ -16,7 +16,7 @@ const ParameterInfo* training_parameter(const std::vector<ParameterInfo>& declar
                                         const Task& task);
 
 /// The training prompts of a task as lines of JSON with ids, label and position, written once.
-/// \param folder  exists, or is empty: then there is no file
+/// \param folder  an existing folder; with an empty path no file is written
 /// \return an empty path where the task has no training prompts
 /// \throws RunError if writing fails
 std::filesystem::path training_file(const std::filesystem::path& folder, const Task& task);

@@ -132,7 +132,7 @@ std::vector<Edge> edges_of(const std::vector<Role>& components) {
   return edges;
 }
 
-/// Circuits of edges are rows beside them: the truth is what all edges together give.
+/// Rows for circuits, after those of single edges: the truth is what all edges together give.
 void add_circuits(ItemTable& table, const MetricTruth& metric) {
   table.sums.assign(table.items.size(), false);
   for (const char* order : {"size", "value"})
@@ -194,7 +194,7 @@ std::optional<ItemTable> attention_table(const Task& task) {
 }
 
 /// Layers of which it is known whether the variable that the training prompts label is there, and
-/// beside them what a control takes off.
+/// for each what a control takes off.
 std::optional<ItemTable> presence_table(const Truth& truth, const Task& task) {
   const auto variable =
       std::find_if(truth.variables.begin(), truth.variables.end(),

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "grading/scores/matching.hpp"
+#include "grading/scores/metric_names.hpp"
 #include "grading/scores/ranking.hpp"
 #include "grading/truth/component_name.hpp"
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "grading/scores/circuit_metrics.hpp"
 #include "grading/scores/ranking.hpp"
 
 // The metrics of docs/grading.md. Each is computed from the drawn prompts alone, so that the
@@ -169,42 +170,6 @@ ItemTable of_means(const ItemTable& table, const std::vector<double>& claimed,
   return means;
 }
 
-/// Shares of the metric that circuits keep: 0 is that of no edge, 1 that of all. A table without
-/// circuits has none.
-std::vector<double> kept_shares(const ItemTable& table, std::size_t first, const Prompts& prompts) {
-  std::vector<double> shares;
-  if (first + std::size(kCircuitShares) > table.items.size()) return shares;
-  const double none = means_over({table.corrupted}, prompts)[0];
-  const double all = means_over({table.truth[first]}, prompts)[0];
-  for (std::size_t i = 0; i < std::size(kCircuitShares); ++i)
-    shares.push_back((means_over({table.claimed[first + i]}, prompts)[0] - none) / (all - none));
-  return shares;
-}
-
-/// Integral over the sizes of circuits by trapezoids.
-template <class X, class F>
-double over_sizes(const std::vector<double>& shares, X x, F f) {
-  double sum = 0;
-  for (std::size_t i = 1; i < shares.size(); ++i)
-    sum += 0.5 * (f(shares[i - 1]) + f(shares[i])) *
-           (x(kCircuitShares[i].value) - x(kCircuitShares[i - 1].value));
-  return shares.empty() ? kNoValue : sum;
-}
-
-/// CPR by size and by value, CMD, and CMD on a logarithmic axis.
-std::vector<double> of_circuits(const ItemTable& table, const Prompts& prompts) {
-  const std::size_t first =
-      table.corrupted.empty() ? table.items.size() : table.items.size() - kCircuits;
-  const auto by_size = kept_shares(table, first, prompts);
-  const auto by_value = kept_shares(table, first + std::size(kCircuitShares), prompts);
-  const auto linear = [](double k) { return k; };
-  const auto logarithmic = [](double k) { return std::log(k) / std::log(1000.0); };
-  const auto kept = [](double share) { return share; };
-  const auto distance = [](double share) { return std::abs(1 - share); };
-  return {over_sizes(by_size, linear, kept), over_sizes(by_value, linear, kept),
-          over_sizes(by_size, linear, distance), over_sizes(by_size, logarithmic, distance)};
-}
-
 std::vector<double> of_edges(const ItemTable& table, const Prompts& prompts) {
   const auto all_claimed = means_over(table.claimed, prompts);
   const Ranked by_size = ranked(table, all_claimed);
@@ -215,7 +180,7 @@ std::vector<double> of_edges(const ItemTable& table, const Prompts& prompts) {
                                 average_precision(by_size.scores, by_size.member),
                                 statistics::pearson(or_zero(claimed), truth),
                                 right_signs(table, claimed, truth), coverage(means, {0})};
-  const auto circuits = of_circuits(table, prompts);
+  const auto circuits = circuit_metrics(table, prompts);
   values.insert(values.end(), circuits.begin(), circuits.end());
   if (table.has_unit) {
     values.push_back(relative_error(means, {0}));
@@ -348,50 +313,6 @@ std::vector<double> of_presence(const ItemTable& table, const Prompts& prompts) 
 }
 
 }  // namespace
-
-std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
-  std::vector<std::string> names;
-  switch (kind) {
-    case TableKind::effects:
-      names = {"auroc", "ap", "r", "rho", "r_total", "r_direct", "sign", "coverage"};
-      if (has_unit) {
-        names.emplace_back("error");
-        names.emplace_back("largest");
-      }
-      return names;
-    case TableKind::edges:
-      names = {"auroc", "ap", "r", "sign", "coverage", "cpr", "cpr_by_value", "cmd", "cmd_log"};
-      if (has_unit) {
-        names.emplace_back("error");
-        names.emplace_back("largest");
-      }
-      return names;
-    case TableKind::stream:
-      return {"mass", "distance", "r", "coverage", "error", "largest"};
-    case TableKind::probability:
-      return {"largest", "coverage"};
-    case TableKind::rank:
-      return {"wrong", "coverage"};
-    case TableKind::layer:
-      return {"layer_error", "after_answer_layer", "early", "coverage"};
-    case TableKind::distribution:
-      return {"largest", "error", "coverage"};
-    case TableKind::attention:
-      return {"mass", "idle_mass", "coverage", "largest"};
-    case TableKind::features:
-      return {"mcc", "found", "coverage"};
-    case TableKind::presence:
-      return {"auroc", "present", "absent", "selectivity", "coverage"};
-  }
-  return names;
-}
-
-bool larger_is_better(const std::string& metric) {
-  for (const char* worse : {"error", "largest", "distance", "wrong", "layer_error", "early",
-                            "absent", "cmd", "cmd_log", "null", "gauge"})
-    if (metric == worse) return false;
-  return true;
-}
 
 std::vector<double> metrics_of(const ItemTable& table, const std::vector<std::size_t>& prompts) {
   switch (table.kind) {

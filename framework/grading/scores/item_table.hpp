@@ -51,12 +51,11 @@ struct ItemTable {
   /// the error, but not in rankings and correlations. Empty: none is.
   std::vector<bool> sums;
   Table claimed, truth;
-  Table total, direct;  ///< effects for comparison; empty where they are not known
-  Table rank_ties;      ///< largest distance of a right rank from the truth; empty: 0
-  double gap = 1;       ///< unit of effects, logits
-  /// Of features: the planted directions, and how many directions they were matched with.
-  Table directions;
-  std::size_t candidates = 0;
+  Table total, direct;            ///< effects for comparison; empty where they are not known
+  Table rank_ties;                ///< largest distance of a right rank from the truth; empty: 0
+  double gap = 1;                 ///< unit of effects, logits
+  Table directions;               ///< planted directions, in a table of features
+  std::size_t candidates = 0;     ///< number of directions that the planted ones were matched with
   std::vector<double> corrupted;  ///< of edges: the metric of no edge at all, one a prompt
   std::optional<std::int64_t> answer_layer;
 
@@ -64,17 +63,6 @@ struct ItemTable {
   bool is_ranked(std::size_t item) const { return sums.empty() || !sums[item]; }
   std::size_t prompts() const { return truth.empty() ? 0 : truth.front().size(); }
 };
-
-/// A number by its name. NaN where it is not defined.
-struct MetricValue {
-  std::string name;
-  double value;
-};
-
-/// Names of the metrics of a kind of table, in the order of listings.
-std::vector<std::string> metric_names(TableKind kind, bool has_unit);
-/// Whether a larger value of a metric is better.
-bool larger_is_better(const std::string& metric);
 
 /// Metrics of the chosen prompts, in the order of `metric_names`.
 /// \param prompts  indices, perhaps with repetitions

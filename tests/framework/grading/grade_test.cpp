@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "grading/output/grade_text.hpp"
+#include "grading/run/planted_folders.hpp"
 #include "grading/truth/truth_file.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"

@@ -13,6 +13,7 @@
 #include "grading/output/floors.hpp"
 #include "grading/output/worst_items.hpp"
 #include "grading/scores/entry.hpp"
+#include "grading/scores/metric_names.hpp"
 
 namespace lensbench::grading {
 namespace {

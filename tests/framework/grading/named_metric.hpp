@@ -5,6 +5,7 @@
 #include <string>
 
 #include "grading/scores/item_table.hpp"
+#include "grading/scores/metric_names.hpp"
 
 namespace lensbench::grading {
 

@@ -1,5 +1,7 @@
 // A grading that asks about several models at a time gives what one gives that asks about them one
 // after the other.
+#include "grading/run/workers.hpp"
+
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -77,6 +79,15 @@ class Workers : public ::testing::Test {
   static inline std::optional<ArchivedGrades> one_at_a_time_;
   TempDir out_;
 };
+
+TEST_F(Workers, AreOneWhereAParameterNamesAFile) {
+  GradeRequest request = this->request(4);
+  EXPECT_EQ(worker_count(request), 4);
+  request.set["sae"] = std::string(5000, 'x');  // too long for a path
+  EXPECT_EQ(worker_count(request), 4);
+  request.set["sae"] = (*models_ / "1" / "truth.json").string() + ":results/x";
+  EXPECT_EQ(worker_count(request), 1);
+}
 
 TEST_F(Workers, GiveTheArchiveOfOneAlone) {
   for (const std::int64_t workers : {2, 3, 4})

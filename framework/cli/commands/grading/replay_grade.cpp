@@ -8,6 +8,7 @@
 #include "grading/archive/archived_grading.hpp"
 #include "grading/archive/grade_recipe.hpp"
 #include "grading/run/plant_models.hpp"
+#include "grading/run/planted_folders.hpp"
 #include "serve/temporary_folder.hpp"
 #include "session/process/interrupts.hpp"
 
