@@ -32,9 +32,9 @@ std::vector<PathPoint> quarters(const Function& value, const Function& slope,
 TEST(Jumps, OfALineThatJumpsAreTheHeightOfTheJump) {
   // 3a, and 2 more after a = 0.45.
   const auto later = [](double a) { return a > 0.45; };
-  const Jumps found = jumps_of(quarters([&](double a) { return 3.0 * a + (later(a) ? 2.0 : 0.0); },
-                                        [](double) { return 3.0; },
-                                        [&](double a) { return later(a) ? 1 : 0; }));
+  const Jumps found =
+      jumps_of(quarters([&](double a) { return 3.0 * a + (later(a) ? 2.0 : 0.0); },
+                        [](double) { return 3.0; }, [&](double a) { return later(a) ? 1 : 0; }));
   EXPECT_DOUBLE_EQ(found.sum, 2.0);
   EXPECT_EQ(found.intervals, 1);
 }
@@ -43,8 +43,8 @@ TEST(Jumps, OfOppositeSignsAreSummed) {
   // Up by 2 at 0.1, down by 5 at 0.9.
   const auto expert = [](double a) -> std::int64_t { return a < 0.1 ? 0 : a < 0.9 ? 1 : 2; };
   const double heights[] = {0.0, 2.0, -3.0};
-  const Jumps found = jumps_of(quarters([&](double a) { return heights[expert(a)]; },
-                                        [](double) { return 0.0; }, expert));
+  const Jumps found = jumps_of(
+      quarters([&](double a) { return heights[expert(a)]; }, [](double) { return 0.0; }, expert));
   EXPECT_DOUBLE_EQ(found.sum, -3.0);
   EXPECT_EQ(found.intervals, 2);
 }
@@ -77,14 +77,13 @@ Dataset integrated(const TransformerSpec& spec) {
 TEST(Jumps, OfAMixtureAreWhatTheAttributionsLackOfTheDifference) {
   const Dataset found = integrated(mixture_spec());
   const double gap = found["completeness_gap"].tensor.item<double>();
-  const double difference = found["input_metric"].tensor.item<double>() -
-                            found["baseline_metric"].tensor.item<double>();
+  const double difference =
+      found["input_metric"].tensor.item<double>() - found["baseline_metric"].tensor.item<double>();
   const double allowed = InputAttributionOptions().completeness_tolerance * std::abs(difference);
   EXPECT_GT(std::abs(gap), allowed) << "the experts do not change: choose another model";
   EXPECT_GE(found["routing_changes"].tensor.item<double>(), 1.0);
   EXPECT_NEAR(gap + found["routing_jumps"].tensor.item<double>(), 0.0, allowed);
-  EXPECT_TRUE(
-      testing::receipt_of(found, "integrated_gradients_sum_to_the_difference").passed);
+  EXPECT_TRUE(testing::receipt_of(found, "integrated_gradients_sum_to_the_difference").passed);
 }
 
 TEST(Jumps, AreNotAResultOfADenseModel) {
