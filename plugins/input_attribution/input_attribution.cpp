@@ -191,7 +191,7 @@ Dataset InputAttributionTool::attribute(const Tokens& tokens, const Target& targ
   dataset.receipts = {alone_equals_batch(question), later_tokens(question)};
   std::vector<at::Tensor> attributions;
   std::vector<double> gaps;
-  std::optional<Jumps> jumps;
+  std::optional<RoutingJumps> jumps;
   for (const std::string& method : options.methods) {
     const Attribution found = attribution_of(method, question);
     attributions.push_back(up_to_position(found.of_tokens, spec, reader.position()));

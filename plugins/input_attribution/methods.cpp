@@ -11,6 +11,7 @@
 #include <lensbench/error.hpp>
 #include <lensbench/sweep.hpp>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "integral.hpp"
@@ -23,27 +24,18 @@ at::Tensor gradient_x_input(const Question& q) {
   return (q.input.to(at::kDouble) * q.gradient.to(at::kDouble)).sum(-1);
 }
 
-/// Adds points of the path with what the runs there give.
-/// \param places  place of each row
-void add_points(std::vector<PathPoint>& path, const Question& q, const InputRuns::Points& found,
-                std::span<const double> places) {
-  const at::Tensor way = q.input.to(at::kDouble) - q.baseline.to(at::kDouble);
-  for (std::int64_t row = 0; row < std::ssize(places); ++row)
-    path.push_back({places[static_cast<std::size_t>(row)], found.values[row].item<double>(),
-                    (way * found.gradients[row].to(at::kDouble)).sum().item<double>(),
-                    found.experts[row]});
-}
-
 /// Steps run in batches that fit the memory for graphs; the batches do not change the sum.
 Attribution integrated(const Question& q) {
   const Rule rule = integration_rule(q.options.rule, q.options.steps);
   const bool mixture = q.context.model().spec().mlp.n_experts > 0;
+  const at::Tensor way = q.input.to(at::kDouble) - q.baseline.to(at::kDouble);
   std::vector<PathPoint> path;
   std::size_t done = 0;
   const GradientAt gradient = [&](const at::Tensor& inputs) {
     const auto found = q.runs.points(q.reader, inputs);
     const auto rows = static_cast<std::size_t>(inputs.size(0));
-    if (mixture) add_points(path, q, found, std::span(rule.points).subspan(done, rows));
+    const auto places = std::span(rule.points).subspan(done, rows);
+    if (mixture) add_points(path, places, found.values, found.gradients, way, found.experts);
     done += rows;
     q.work.finish(inputs.size(0));
     return found.gradients;
@@ -52,10 +44,9 @@ Attribution integrated(const Question& q) {
                                                q.runs.rows_within(q.options.graph_bytes))
                               .sum(-1);
   if (!mixture) return {sums, std::nullopt};
-  add_points(path, q, q.runs.points(q.reader, at::stack({q.baseline, q.input})),
-             std::array{0.0, 1.0});
-  std::ranges::stable_sort(path, {}, &PathPoint::place);
-  return {sums, jumps_of(path)};
+  const auto ends = q.runs.points(q.reader, at::stack({q.baseline, q.input}));
+  add_points(path, std::array{0.0, 1.0}, ends.values, ends.gradients, way, ends.experts);
+  return {sums, routing_jumps_of(std::move(path))};
 }
 
 at::Tensor occlusion(const Question& q) {

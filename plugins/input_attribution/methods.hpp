@@ -7,8 +7,8 @@
 #include <lensbench/tools/input_attribution.hpp>
 #include <optional>
 
+#include "common/routing_jumps.hpp"
 #include "cost.hpp"
-#include "jumps.hpp"
 #include "runs.hpp"
 
 namespace lensbench::inputs {
@@ -37,8 +37,8 @@ std::vector<SweepCell> occlusion_cells(std::int64_t layer, std::int64_t n_tokens
 
 /// What one method gives.
 struct Attribution {
-  at::Tensor of_tokens;        ///< [token] float64
-  std::optional<Jumps> jumps;  ///< of the integral, in a mixture of experts
+  at::Tensor of_tokens;               ///< [token] float64
+  std::optional<RoutingJumps> jumps;  ///< of the integral, in a mixture of experts
 };
 Attribution attribution_of(const std::string& method, const Question& question);
 

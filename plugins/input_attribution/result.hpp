@@ -22,7 +22,7 @@ struct Attributions {
   at::Tensor attributions;               ///< [method, token]
   std::vector<double> gaps;              ///< by method; NaN: it does not promise completeness
   double of_input = 0, of_baseline = 0;  ///< metrics
-  std::optional<Jumps> jumps;            ///< of the integral, in a mixture of experts
+  std::optional<RoutingJumps> jumps;     ///< of the integral, in a mixture of experts
 };
 
 void add_values(Dataset& dataset, const Question& q, const Attributions& found);

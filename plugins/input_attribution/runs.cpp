@@ -1,12 +1,10 @@
 #include "runs.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <map>
 #include <numeric>
 
 namespace lensbench::inputs {
@@ -62,26 +60,18 @@ at::Tensor InputRuns::last_stream(const at::Tensor& input) const {
 
 /// Rows do not interact, so the gradient of the sum of all metrics holds each row's own gradient.
 InputRuns::Points InputRuns::points(const MetricReader& reader, const at::Tensor& inputs) const {
-  const TransformerSpec& spec = model_.spec();
-  const std::int64_t rows = inputs.size(0), length = tokens_.size();
-  const std::int64_t seen = spec.attention.causal ? reader.position() + 1 : length;
+  Points points;
   GradientOptions options;
   options.hooks = replacing(input_hook(), inputs);
-  std::map<std::int64_t, at::Tensor> experts;  // by block
-  // Sorted, since the order of the same experts does not change what they give.
-  if (spec.mlp.n_experts > 0)
-    options.hooks.read("blocks.*.mlp.hook_expert_indices", [&](const at::Tensor& x,
-                                                               const HookPoint& at) {
-      experts[at.layer] = std::get<0>(x.reshape({rows, length, -1}).narrow(1, 0, seen).sort(-1));
-    });
+  read_experts(options.hooks, model_.spec(), inputs.size(0), reader.position(), points.experts);
   const auto metrics = [&](const at::Tensor& residual, const RecordedActivations&) {
     return reader(residual.select(1, reader.position()));
   };
-  const RunGradients found = run_gradients(model_, batch(rows), {input_hook()}, metrics, options);
-  std::vector<at::Tensor> blocks;
-  for (const auto& [block, chosen] : experts) blocks.push_back(chosen);
-  return {found.gradients.at(input_hook()), found.values.detach(),
-          blocks.empty() ? at::Tensor() : at::stack(blocks, 1)};
+  const RunGradients found =
+      run_gradients(model_, batch(inputs.size(0)), {input_hook()}, metrics, options);
+  points.gradients = found.gradients.at(input_hook());
+  points.values = found.values.detach();
+  return points;
 }
 
 /// Patterns and their gradients in one forward; the hook of the gradient replaces, that of the

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "common/routing_jumps.hpp"
+
 namespace lensbench::inputs {
 
 /// Runs of a prompt whose input, the embeddings or the stream at a depth, is given.
@@ -31,11 +33,9 @@ class InputRuns {
 
   /// What runs with several inputs give.
   struct Points {
-    at::Tensor gradients;  ///< [row, token, width] of the metric by the inputs, one metric a row
-    at::Tensor values;     ///< [row] float64, the metrics
-    /// [row, block, token, choice] experts in rising order, of the tokens that the metric sees;
-    /// undefined if the model is not a mixture
-    at::Tensor experts;
+    at::Tensor gradients;   ///< [row, token, width] of the metric by the inputs, one metric a row
+    at::Tensor values;      ///< [row] float64, the metrics
+    ChosenExperts experts;  ///< of the tokens that the metric sees, in a mixture
   };
   /// \param inputs  [row, token, width]
   Points points(const MetricReader& reader, const at::Tensor& inputs) const;

@@ -1,4 +1,4 @@
-#include "input_attribution/jumps.hpp"
+#include "common/routing_jumps.hpp"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/tensor.h>
@@ -29,21 +29,21 @@ std::vector<PathPoint> quarters(const Function& value, const Function& slope,
   return path;
 }
 
-TEST(Jumps, OfALineThatJumpsAreTheHeightOfTheJump) {
+TEST(RoutingJumps, OfALineThatJumpsAreTheHeightOfTheJump) {
   // 3a, and 2 more after a = 0.45.
   const auto later = [](double a) { return a > 0.45; };
-  const Jumps found =
-      jumps_of(quarters([&](double a) { return 3.0 * a + (later(a) ? 2.0 : 0.0); },
-                        [](double) { return 3.0; }, [&](double a) { return later(a) ? 1 : 0; }));
+  const RoutingJumps found = routing_jumps_of(
+      quarters([&](double a) { return 3.0 * a + (later(a) ? 2.0 : 0.0); },
+               [](double) { return 3.0; }, [&](double a) { return later(a) ? 1 : 0; }));
   EXPECT_DOUBLE_EQ(found.sum, 2.0);
   EXPECT_EQ(found.intervals, 1);
 }
 
-TEST(Jumps, OfOppositeSignsAreSummed) {
+TEST(RoutingJumps, OfOppositeSignsAreSummed) {
   // Up by 2 at 0.1, down by 5 at 0.9.
   const auto expert = [](double a) -> std::int64_t { return a < 0.1 ? 0 : a < 0.9 ? 1 : 2; };
   const double heights[] = {0.0, 2.0, -3.0};
-  const Jumps found = jumps_of(
+  const RoutingJumps found = routing_jumps_of(
       quarters([&](double a) { return heights[expert(a)]; }, [](double) { return 0.0; }, expert));
   EXPECT_DOUBLE_EQ(found.sum, -3.0);
   EXPECT_EQ(found.intervals, 2);
@@ -51,9 +51,9 @@ TEST(Jumps, OfOppositeSignsAreSummed) {
 
 // The slope of exp changes by a quarter of itself between points, which the integral has to follow:
 // a curve is not a jump.
-TEST(Jumps, OfACurveWithTheSameExpertsAreNone) {
+TEST(RoutingJumps, OfACurveWithTheSameExpertsAreNone) {
   const auto curve = [](double a) { return std::exp(a); };
-  const Jumps found = jumps_of(quarters(curve, curve, [](double) { return 4; }));
+  const RoutingJumps found = routing_jumps_of(quarters(curve, curve, [](double) { return 4; }));
   EXPECT_EQ(found.sum, 0.0);
   EXPECT_EQ(found.intervals, 0);
 }
@@ -74,7 +74,7 @@ Dataset integrated(const TransformerSpec& spec) {
   return bench.tool.attribute(bench.tokens, Target::token(7), options);
 }
 
-TEST(Jumps, OfAMixtureAreWhatTheAttributionsLackOfTheDifference) {
+TEST(RoutingJumps, OfAMixtureAreWhatTheAttributionsLackOfTheDifference) {
   const Dataset found = integrated(mixture_spec());
   const double gap = found["completeness_gap"].tensor.item<double>();
   const double difference =
@@ -86,7 +86,7 @@ TEST(Jumps, OfAMixtureAreWhatTheAttributionsLackOfTheDifference) {
   EXPECT_TRUE(testing::receipt_of(found, "integrated_gradients_sum_to_the_difference").passed);
 }
 
-TEST(Jumps, AreNotAResultOfADenseModel) {
+TEST(RoutingJumps, AreNotAResultOfADenseModel) {
   const Dataset found = integrated(small_llama_spec());
   EXPECT_FALSE(found.contains("routing_jumps"));
   EXPECT_FALSE(found.contains("routing_changes"));
