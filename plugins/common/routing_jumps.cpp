@@ -11,11 +11,13 @@ namespace lensbench {
 RoutingJumps routing_jumps_of(std::vector<PathPoint> path) {
   std::ranges::stable_sort(path, {}, &PathPoint::place);
   RoutingJumps jumps;
+  double counted = 0;  // end of the stretch that `from` counts for
   for (std::size_t k = 1; k < path.size(); ++k) {
     const PathPoint &from = path[k - 1], &to = path[k];
+    counted += from.weight;
     if (at::equal(from.experts, to.experts)) continue;
-    const double smooth = (to.place - from.place) * (from.slope + to.slope) / 2.0;
-    jumps.sum += to.value - from.value - smooth;
+    const double slopes = (counted - from.place) * from.slope + (to.place - counted) * to.slope;
+    jumps.sum += to.value - from.value - slopes;
     ++jumps.intervals;
   }
   return jumps;
@@ -35,14 +37,16 @@ void read_experts(Hooks& hooks, const TransformerSpec& spec, std::int64_t rows,
 }
 
 void add_points(std::vector<PathPoint>& path, std::span<const double> places,
-                const at::Tensor& values, const at::Tensor& gradients, const at::Tensor& way,
-                const ChosenExperts& experts) {
+                std::span<const double> weights, const at::Tensor& values,
+                const at::Tensor& gradients, const at::Tensor& way, const ChosenExperts& experts) {
   std::vector<at::Tensor> blocks;
   for (const auto& [block, chosen] : experts) blocks.push_back(chosen);
   const at::Tensor of_all = at::stack(blocks, 1);
-  for (std::int64_t run = 0; run < std::ssize(places); ++run)
-    path.push_back({places[static_cast<std::size_t>(run)], values[run].item<double>(),
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto run = static_cast<std::int64_t>(i);
+    path.push_back({places[i], weights[i], values[run].item<double>(),
                     (way * gradients[run].to(at::kDouble)).sum().item<double>(), of_all[run]});
+  }
 }
 
 }  // namespace lensbench

@@ -14,6 +14,7 @@ namespace lensbench {
 /// What a run gives at one point of a path between two inputs.
 struct PathPoint {
   double place;        ///< from 0, the beginning of the path, to 1, its end
+  double weight;       ///< in the sum of slopes that stands for the integral
   double value;        ///< metric
   double slope;        ///< its derivative along the path
   at::Tensor experts;  ///< experts that the routers of a mixture choose, in any shape
@@ -26,8 +27,9 @@ struct RoutingJumps {
 };
 
 /// Sum over pairs of neighbouring points with different experts: the difference of their values,
-/// less the integral of the slope between them (trapezoid rule).
-/// \param path  points in any order
+/// less what the weighted sum of slopes counts between them. Each point counts for a stretch of the
+/// path as long as its weight, in the order of the points.
+/// \param path  points in any order, with both ends; the weights sum to 1
 RoutingJumps routing_jumps_of(std::vector<PathPoint> path);
 
 /// Experts that the routers of a mixture choose, by block: [row, token, choice], in rising order.
@@ -41,12 +43,13 @@ void read_experts(Hooks& hooks, const TransformerSpec& spec, std::int64_t rows,
 
 /// Points of a path from runs at them.
 /// \param places     place of each run
+/// \param weights    weight of each run
 /// \param values     [run] metrics
 /// \param gradients  [run, token, width] of the metrics by the input
 /// \param way        [token, width] end of the path less its beginning
 /// \param experts    of these runs
 void add_points(std::vector<PathPoint>& path, std::span<const double> places,
-                const at::Tensor& values, const at::Tensor& gradients, const at::Tensor& way,
-                const ChosenExperts& experts);
+                std::span<const double> weights, const at::Tensor& values,
+                const at::Tensor& gradients, const at::Tensor& way, const ChosenExperts& experts);
 
 }  // namespace lensbench

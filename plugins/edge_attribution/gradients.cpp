@@ -113,16 +113,17 @@ class StageScores {
     for (std::int64_t block = first; block < end; ++block) add_readers(found.gradients, block);
     if (!last) return;
     add_nodes(found.gradients);
-    if (follows_path())
-      add_to_path(found,
-                  std::span(stage_.places)
-                      .subspan(static_cast<std::size_t>(run), static_cast<std::size_t>(count)));
+    if (!follows_path()) return;
+    const auto places =
+        std::span(stage_.places)
+            .subspan(static_cast<std::size_t>(run), static_cast<std::size_t>(count));
+    add_to_path(found, places, 1.0 / static_cast<double>(stage_.places.size()));
   }
 
   /// Jumps of the metric along the path of the runs, which were all added.
   void add_jumps() {
     if (!follows_path()) return;
-    add_to_path(gradients_at(stage_.ends, {kFirstStream}), std::array{0.0, 1.0});
+    add_to_path(gradients_at(stage_.ends, {kFirstStream}), std::array{0.0, 1.0}, 0.0);
     scores_.jumps = routing_jumps_of(std::move(path_));
   }
 
@@ -138,9 +139,11 @@ class StageScores {
 
   bool follows_path() const { return stage_.ends.defined() && model_.spec().mlp.n_experts > 0; }
 
-  void add_to_path(const Found& found, std::span<const double> places) {
+  /// \param weight  of each place
+  void add_to_path(const Found& found, std::span<const double> places, double weight) {
     const at::Tensor way = stage_.ends[1].to(at::kDouble) - stage_.ends[0].to(at::kDouble);
-    add_points(path_, places, found.values, found.gradients.at(kFirstStream), way, found.experts);
+    add_points(path_, places, std::vector<double>(places.size(), weight), found.values,
+               found.gradients.at(kFirstStream), way, found.experts);
   }
 
   /// The heads and the MLP of a block, each with the nodes that write before it.

@@ -34,8 +34,10 @@ Attribution integrated(const Question& q) {
   const GradientAt gradient = [&](const at::Tensor& inputs) {
     const auto found = q.runs.points(q.reader, inputs);
     const auto rows = static_cast<std::size_t>(inputs.size(0));
-    const auto places = std::span(rule.points).subspan(done, rows);
-    if (mixture) add_points(path, places, found.values, found.gradients, way, found.experts);
+    if (mixture)
+      add_points(path, std::span(rule.points).subspan(done, rows),
+                 std::span(rule.weights).subspan(done, rows), found.values, found.gradients, way,
+                 found.experts);
     done += rows;
     q.work.finish(inputs.size(0));
     return found.gradients;
@@ -45,7 +47,8 @@ Attribution integrated(const Question& q) {
                               .sum(-1);
   if (!mixture) return {sums, std::nullopt};
   const auto ends = q.runs.points(q.reader, at::stack({q.baseline, q.input}));
-  add_points(path, std::array{0.0, 1.0}, ends.values, ends.gradients, way, ends.experts);
+  add_points(path, std::array{0.0, 1.0}, std::array{0.0, 0.0}, ends.values, ends.gradients, way,
+             ends.experts);
   return {sums, routing_jumps_of(std::move(path))};
 }
 

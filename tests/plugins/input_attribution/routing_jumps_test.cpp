@@ -20,12 +20,16 @@ namespace {
 
 using Function = std::function<double(double)>;
 
-/// Points of a function at quarters of the path. \param expert  expert that is chosen at a place
+/// Points of a function at quarters of the path, with the weights of the trapezoid rule.
+/// \param expert  expert that is chosen at a place
 std::vector<PathPoint> quarters(const Function& value, const Function& slope,
                                 const std::function<std::int64_t(double)>& expert) {
   std::vector<PathPoint> path;
-  for (const double place : {0.0, 0.25, 0.5, 0.75, 1.0})
-    path.push_back({place, value(place), slope(place), at::tensor({expert(place)}, at::kLong)});
+  for (const double place : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+    const double weight = place == 0.0 || place == 1.0 ? 0.125 : 0.25;
+    path.push_back(
+        {place, weight, value(place), slope(place), at::tensor({expert(place)}, at::kLong)});
+  }
   return path;
 }
 
@@ -47,6 +51,19 @@ TEST(RoutingJumps, OfOppositeSignsAreSummed) {
       quarters([&](double a) { return heights[expert(a)]; }, [](double) { return 0.0; }, expert));
   EXPECT_DOUBLE_EQ(found.sum, -3.0);
   EXPECT_EQ(found.intervals, 2);
+}
+
+// The square 2 a^2 has the slopes 1 and 2 at a quarter and a half. The left rule counts the first
+// one for all of the quarter between them, 0.25 of the change of 0.375.
+TEST(RoutingJumps, AreTakenFromWhatTheRuleCounts) {
+  const auto at_quarter = [](double place, double weight) {
+    return PathPoint{place, weight, 2.0 * place * place, 4.0 * place,
+                     at::tensor({place < 0.4 ? 0 : 1}, at::kLong)};
+  };
+  std::vector<PathPoint> left = {at_quarter(0.0, 0.25), at_quarter(0.25, 0.25),
+                                 at_quarter(0.5, 0.25), at_quarter(0.75, 0.25),
+                                 at_quarter(1.0, 0.0)};
+  EXPECT_DOUBLE_EQ(routing_jumps_of(left).sum, 0.375 - 0.25);
 }
 
 // The slope of exp changes by a quarter of itself between points, which the integral has to follow:
