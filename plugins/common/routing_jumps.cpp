@@ -5,6 +5,7 @@
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace lensbench {
 
@@ -18,9 +19,16 @@ RoutingJumps routing_jumps_of(std::vector<PathPoint> path) {
     if (at::equal(from.experts, to.experts)) continue;
     const double slopes = (counted - from.place) * from.slope + (to.place - counted) * to.slope;
     jumps.sum += to.value - from.value - slopes;
+    jumps.share += to.place - from.place;
     ++jumps.intervals;
   }
   return jumps;
+}
+
+double unexplained(double gap, const std::optional<RoutingJumps>& jumps) {
+  constexpr double kMostOfThePath = 0.5;
+  if (!jumps || jumps->share > kMostOfThePath) return std::abs(gap);
+  return std::min(std::abs(gap), std::abs(gap + jumps->sum));
 }
 
 /// The choices are sorted, since the order of the same experts does not change what they give.

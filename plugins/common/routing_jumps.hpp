@@ -6,6 +6,7 @@
 #include <lensbench/hooks.hpp>
 #include <lensbench/spec.hpp>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct PathPoint {
 struct RoutingJumps {
   double sum = 0;              ///< in the unit of the metric
   std::int64_t intervals = 0;  ///< pairs of neighbouring points with different experts
+  double share = 0;            ///< part of the path between such points
 };
 
 /// Sum over pairs of neighbouring points with different experts: the difference of their values,
@@ -31,6 +33,12 @@ struct RoutingJumps {
 /// path as long as its weight, in the order of the points.
 /// \param path  points in any order, with both ends; the weights sum to 1
 RoutingJumps routing_jumps_of(std::vector<PathPoint> path);
+
+/// What an integral of slopes misses of the difference of the values at both ends, without the
+/// jumps where these explain it. Where experts change on more than half of the path nothing is
+/// explained by jumps, since there they hold whatever the slopes miss.
+/// \param gap  integral of the slopes less the difference, along the path
+double unexplained(double gap, const std::optional<RoutingJumps>& jumps);
 
 /// Experts that the routers of a mixture choose, by block: [row, token, choice], in rising order.
 using ChosenExperts = std::map<std::int64_t, at::Tensor>;

@@ -4,9 +4,11 @@
 
 #include <lensbench/dataset.hpp>
 #include <lensbench/metric.hpp>
+#include <optional>
 #include <vector>
 
 #include "circuit_run.hpp"
+#include "common/routing_jumps.hpp"
 #include "faithfulness.hpp"
 
 namespace lensbench::edges {
@@ -26,9 +28,9 @@ Receipt edges_sum_to_their_node(const Graph& graph, const at::Tensor& edges,
 
 /// Compares the scores of the edges that leave the embedding with the gap, which the integral over
 /// embeddings must give.
-/// \param jumps  part of the gap that no gradient sees
-Receipt embedding_sums_to_the_gap(const Graph& graph, const at::Tensor& scores, double jumps,
-                                  double gap);
+/// \param jumps  of the metric from the corrupted to the clean prompt
+Receipt embedding_sums_to_the_gap(const Graph& graph, const at::Tensor& scores,
+                                  const std::optional<RoutingJumps>& jumps, double gap);
 
 /// Compares the circuit of all edges with the clean run, the circuit without an edge with the run
 /// that edges outside of circuits carry, and circuits that are run alone with those of a batch.

@@ -200,8 +200,7 @@ Dataset InputAttributionTool::attribute(const Tokens& tokens, const Target& targ
     gaps.push_back(is_complete_method(method) ? gap : kNaN);
     if (method == "integrated_gradients") {
       jumps = found.jumps;
-      dataset.receipts.push_back(completeness(gap + (jumps ? jumps->sum : 0.0),
-                                              of_input - of_baseline,
+      dataset.receipts.push_back(completeness(unexplained(gap, jumps), of_input - of_baseline,
                                               options.completeness_tolerance));
     }
   }

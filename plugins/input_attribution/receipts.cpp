@@ -10,10 +10,11 @@
 namespace lensbench::inputs {
 
 /// The tolerance is a parameter: the error of the integral depends on the path, not on rounding.
-Receipt completeness(double gap, double difference, double tolerance) {
+Receipt completeness(double missed, double difference, double tolerance) {
   return make_receipt("integrated_gradients_sum_to_the_difference",
-                      std::abs(gap) / std::max(std::abs(difference), 1e-3), tolerance,
-                      "relative to m(x) - m(x'), with the jumps where experts of a mixture change; "
+                      missed / std::max(std::abs(difference), 1e-3), tolerance,
+                      "relative to m(x) - m(x'), without the jumps where experts of a mixture "
+                      "change on a part of the path; "
                       "more steps, another rule or another baseline if it fails");
 }
 

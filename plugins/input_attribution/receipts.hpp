@@ -8,8 +8,8 @@
 namespace lensbench::inputs {
 
 /// Whether integrated gradients sum to the difference of the metrics.
-/// \param gap  sum of the attributions minus the difference
-Receipt completeness(double gap, double difference, double tolerance);
+/// \param missed  what the sum of the attributions misses of the difference
+Receipt completeness(double missed, double difference, double tolerance);
 
 /// The gradient of a prompt must not depend on the other rows of its batch.
 Receipt alone_equals_batch(const Question& q);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,21 @@ TEST(RoutingJumps, OfACurveWithTheSameExpertsAreNone) {
   const RoutingJumps found = routing_jumps_of(quarters(curve, curve, [](double) { return 4; }));
   EXPECT_EQ(found.sum, 0.0);
   EXPECT_EQ(found.intervals, 0);
+}
+
+TEST(RoutingJumps, ExplainAGapOnAPartOfThePathAlone) {
+  EXPECT_EQ(unexplained(-2.0, std::nullopt), 2.0);
+  EXPECT_DOUBLE_EQ(unexplained(-2.0, RoutingJumps{.sum = 1.5, .intervals = 1, .share = 0.5}), 0.5);
+  // A sum that is complete without them stays so.
+  EXPECT_EQ(unexplained(0.0, RoutingJumps{.sum = 1.5, .intervals = 1, .share = 0.5}), 0.0);
+  EXPECT_EQ(unexplained(-2.0, RoutingJumps{.sum = 2.0, .intervals = 3, .share = 0.75}), 2.0);
+}
+
+TEST(RoutingJumps, KnowTheirShareOfThePath) {
+  const auto flat = [](double) { return 0.0; };
+  const RoutingJumps found =
+      routing_jumps_of(quarters(flat, flat, [](double a) { return a > 0.6 ? 1 : 0; }));
+  EXPECT_DOUBLE_EQ(found.share, 0.25);
 }
 
 TransformerSpec mixture_spec() {
