@@ -6,23 +6,24 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace lensbench {
 
-RoutingJumps routing_jumps_of(std::vector<PathPoint> path) {
-  std::ranges::stable_sort(path, {}, &PathPoint::place);
-  RoutingJumps jumps;
-  double counted = 0;  // end of the stretch that `from` counts for
-  for (std::size_t k = 1; k < path.size(); ++k) {
-    const PathPoint &from = path[k - 1], &to = path[k];
-    counted += from.weight;
-    if (at::equal(from.experts, to.experts)) continue;
-    const double slopes = (counted - from.place) * from.slope + (to.place - counted) * to.slope;
-    jumps.sum += to.value - from.value - slopes;
-    jumps.share += to.place - from.place;
-    ++jumps.intervals;
+void RoutingPath::add(const PathPoint& point) {
+  if (last_ && !at::equal(last_->experts, point.experts)) {
+    const double slopes = (counted_ - last_->place) * last_->slope +  // of the last point's stretch
+                          (point.place - counted_) * point.slope;
+    jumps_.sum += point.value - last_->value - slopes;
+    jumps_.share += point.place - last_->place;
+    ++jumps_.intervals;
   }
-  return jumps;
+  counted_ += point.weight;
+  last_ = point;
+}
+
+std::optional<RoutingJumps> RoutingPath::jumps() const {
+  return last_ ? std::optional(jumps_) : std::nullopt;
 }
 
 double unexplained(double gap, const std::optional<RoutingJumps>& jumps) {
@@ -34,7 +35,7 @@ double unexplained(double gap, const std::optional<RoutingJumps>& jumps) {
 /// The choices are sorted, since the order of the same experts does not change what they give.
 void read_experts(Hooks& hooks, const TransformerSpec& spec, std::int64_t rows,
                   std::int64_t position, ChosenExperts& experts) {
-  if (spec.mlp.n_experts == 0) return;
+  if (!chooses_experts(spec)) return;
   const bool causal = spec.attention.causal;
   hooks.read("blocks.*.mlp.hook_expert_indices",
              [rows, position, causal, &experts](const at::Tensor& x, const HookPoint& at) {
@@ -44,16 +45,16 @@ void read_experts(Hooks& hooks, const TransformerSpec& spec, std::int64_t rows,
              });
 }
 
-void add_points(std::vector<PathPoint>& path, std::span<const double> places,
-                std::span<const double> weights, const at::Tensor& values,
-                const at::Tensor& gradients, const at::Tensor& way, const ChosenExperts& experts) {
+void add_points(RoutingPath& path, std::span<const double> places, std::span<const double> weights,
+                const at::Tensor& values, const at::Tensor& gradients, const at::Tensor& way,
+                const ChosenExperts& experts) {
   std::vector<at::Tensor> blocks;
   for (const auto& [block, chosen] : experts) blocks.push_back(chosen);
   const at::Tensor of_all = at::stack(blocks, 1);
   for (std::size_t i = 0; i < places.size(); ++i) {
     const auto run = static_cast<std::int64_t>(i);
-    path.push_back({places[i], weights[i], values[run].item<double>(),
-                    (way * gradients[run].to(at::kDouble)).sum().item<double>(), of_all[run]});
+    path.add({places[i], weights[i], values[run].item<double>(),
+              (way * gradients[run].to(at::kDouble)).sum().item<double>(), of_all[run]});
   }
 }
 

@@ -120,11 +120,12 @@ class StageScores {
     add_to_path(found, places, 1.0 / static_cast<double>(stage_.places.size()));
   }
 
-  /// Jumps of the metric along the path of the runs, which were all added.
-  void add_jumps() {
+  /// Adds an end of the path of the runs: 0 before all of them, 1 after them.
+  void add_end(std::int64_t end) {
     if (!follows_path()) return;
-    add_to_path(gradients_at(stage_.ends, {kFirstStream}), std::array{0.0, 1.0}, 0.0);
-    scores_.jumps = routing_jumps_of(std::move(path_));
+    add_to_path(gradients_at(stage_.ends.narrow(0, end, 1), {kFirstStream}),
+                std::array{static_cast<double>(end)}, 0.0);
+    scores_.jumps = path_.jumps();
   }
 
  private:
@@ -137,7 +138,7 @@ class StageScores {
     ChosenExperts experts;
   };
 
-  bool follows_path() const { return stage_.ends.defined() && model_.spec().mlp.n_experts > 0; }
+  bool follows_path() const { return stage_.ends.defined() && chooses_experts(model_.spec()); }
 
   /// \param weight  of each place
   void add_to_path(const Found& found, std::span<const double> places, double weight) {
@@ -215,7 +216,7 @@ class StageScores {
   at::Tensor differences_;  ///< [sender of the stage, position * d_model]
   const MetricReader& reader_;
   GradientScores& scores_;
-  std::vector<PathPoint> path_;
+  RoutingPath path_;
 };
 
 }  // namespace
@@ -264,6 +265,7 @@ GradientScores score_by_gradients(Context& context, const Tokens& clean, const G
   std::int64_t done = 0;
   for (const Stage& stage : stages) {
     StageScores sums(model, clean, graph, stage, differences, reader, scores);
+    sums.add_end(0);
     for (std::int64_t at = 0; at < stage.runs.size(0); at += runs) {
       const std::int64_t count = std::min(runs, stage.runs.size(0) - at);
       for (std::int64_t first = 0; first < n_layers; first += blocks) {
@@ -271,7 +273,7 @@ GradientScores score_by_gradients(Context& context, const Tokens& clean, const G
         if (context.cancelled()) throw RunError("edge_attribution: the run was interrupted");
       }
     }
-    sums.add_jumps();
+    sums.add_end(1);
     context.progress(++done, std::ssize(stages));
   }
   return scores;

@@ -3,7 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -11,7 +10,6 @@
 #include <lensbench/error.hpp>
 #include <lensbench/sweep.hpp>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "integral.hpp"
@@ -27,17 +25,25 @@ at::Tensor gradient_x_input(const Question& q) {
 /// Steps run in batches that fit the memory for graphs; the batches do not change the sum.
 Attribution integrated(const Question& q) {
   const Rule rule = integration_rule(q.options.rule, q.options.steps);
-  const bool mixture = q.context.model().spec().mlp.n_experts > 0;
+  const bool mixture = chooses_experts(q.context.model().spec());
   const at::Tensor way = q.input.to(at::kDouble) - q.baseline.to(at::kDouble);
-  std::vector<PathPoint> path;
+  RoutingPath path;
+  const auto add = [&](const InputRuns::Points& found, std::span<const double> places,
+                       std::span<const double> weights) {
+    if (mixture)
+      add_points(path, places, weights, found.values, found.gradients, way, found.experts);
+  };
+  const auto add_end = [&](double place, const at::Tensor& input) {
+    if (mixture)
+      add(q.runs.points(q.reader, input.unsqueeze(0)), std::array{place}, std::array{0.0});
+  };
+  add_end(0.0, q.baseline);
   std::size_t done = 0;
   const GradientAt gradient = [&](const at::Tensor& inputs) {
     const auto found = q.runs.points(q.reader, inputs);
     const auto rows = static_cast<std::size_t>(inputs.size(0));
-    if (mixture)
-      add_points(path, std::span(rule.points).subspan(done, rows),
-                 std::span(rule.weights).subspan(done, rows), found.values, found.gradients, way,
-                 found.experts);
+    add(found, std::span(rule.points).subspan(done, rows),
+        std::span(rule.weights).subspan(done, rows));
     done += rows;
     q.work.finish(inputs.size(0));
     return found.gradients;
@@ -45,11 +51,8 @@ Attribution integrated(const Question& q) {
   const at::Tensor sums = integrated_gradients(gradient, q.input, q.baseline, rule,
                                                q.runs.rows_within(q.options.graph_bytes))
                               .sum(-1);
-  if (!mixture) return {sums, std::nullopt};
-  const auto ends = q.runs.points(q.reader, at::stack({q.baseline, q.input}));
-  add_points(path, std::array{0.0, 1.0}, std::array{0.0, 0.0}, ends.values, ends.gradients, way,
-             ends.experts);
-  return {sums, routing_jumps_of(std::move(path))};
+  add_end(1.0, q.input);
+  return {sums, path.jumps()};
 }
 
 at::Tensor occlusion(const Question& q) {

@@ -45,7 +45,7 @@ std::string ids_beside(const Drawing& drawing) {
 /// are not those of a map.
 std::vector<std::string> top_tokens(const Drawing& drawing, const std::string& name) {
   Slice ids = slice_of(drawing, name);
-  // A map of another rank has that one's tokens.
+  // With --at rank=N the slice is already that of one rank.
   if (const auto rank = ids.find("rank")) fix(ids, *rank, 0);
   if (ids.axes.size() != 2) return {};
   turn(ids);

@@ -21,25 +21,24 @@ namespace {
 
 using Function = std::function<double(double)>;
 
-/// Points of a function at quarters of the path, with the weights of the trapezoid rule.
+/// Jumps of a function between quarters of the path, with the weights of the trapezoid rule.
 /// \param expert  expert that is chosen at a place
-std::vector<PathPoint> quarters(const Function& value, const Function& slope,
-                                const std::function<std::int64_t(double)>& expert) {
-  std::vector<PathPoint> path;
+RoutingJumps quarters(const Function& value, const Function& slope,
+                      const std::function<std::int64_t(double)>& expert) {
+  RoutingPath path;
   for (const double place : {0.0, 0.25, 0.5, 0.75, 1.0}) {
     const double weight = place == 0.0 || place == 1.0 ? 0.125 : 0.25;
-    path.push_back(
-        {place, weight, value(place), slope(place), at::tensor({expert(place)}, at::kLong)});
+    path.add({place, weight, value(place), slope(place), at::tensor({expert(place)}, at::kLong)});
   }
-  return path;
+  return path.jumps().value();
 }
 
 TEST(RoutingJumps, OfALineThatJumpsAreTheHeightOfTheJump) {
   // 3a, and 2 more after a = 0.45.
   const auto later = [](double a) { return a > 0.45; };
-  const RoutingJumps found = routing_jumps_of(
+  const RoutingJumps found =
       quarters([&](double a) { return 3.0 * a + (later(a) ? 2.0 : 0.0); },
-               [](double) { return 3.0; }, [&](double a) { return later(a) ? 1 : 0; }));
+               [](double) { return 3.0; }, [&](double a) { return later(a) ? 1 : 0; });
   EXPECT_DOUBLE_EQ(found.sum, 2.0);
   EXPECT_EQ(found.intervals, 1);
 }
@@ -48,8 +47,8 @@ TEST(RoutingJumps, OfOppositeSignsAreSummed) {
   // Up by 2 at 0.1, down by 5 at 0.9.
   const auto expert = [](double a) -> std::int64_t { return a < 0.1 ? 0 : a < 0.9 ? 1 : 2; };
   const double heights[] = {0.0, 2.0, -3.0};
-  const RoutingJumps found = routing_jumps_of(
-      quarters([&](double a) { return heights[expert(a)]; }, [](double) { return 0.0; }, expert));
+  const RoutingJumps found =
+      quarters([&](double a) { return heights[expert(a)]; }, [](double) { return 0.0; }, expert);
   EXPECT_DOUBLE_EQ(found.sum, -3.0);
   EXPECT_EQ(found.intervals, 2);
 }
@@ -61,17 +60,17 @@ TEST(RoutingJumps, AreTakenFromWhatTheRuleCounts) {
     return PathPoint{place, weight, 2.0 * place * place, 4.0 * place,
                      at::tensor({place < 0.4 ? 0 : 1}, at::kLong)};
   };
-  std::vector<PathPoint> left = {at_quarter(0.0, 0.25), at_quarter(0.25, 0.25),
-                                 at_quarter(0.5, 0.25), at_quarter(0.75, 0.25),
-                                 at_quarter(1.0, 0.0)};
-  EXPECT_DOUBLE_EQ(routing_jumps_of(left).sum, 0.375 - 0.25);
+  RoutingPath path;
+  for (const double place : {0.0, 0.25, 0.5, 0.75}) path.add(at_quarter(place, 0.25));
+  path.add(at_quarter(1.0, 0.0));
+  EXPECT_DOUBLE_EQ(path.jumps().value().sum, 0.375 - 0.25);
 }
 
 // The slope of exp changes by a quarter of itself between points, which the integral has to follow:
 // a curve is not a jump.
 TEST(RoutingJumps, OfACurveWithTheSameExpertsAreNone) {
   const auto curve = [](double a) { return std::exp(a); };
-  const RoutingJumps found = routing_jumps_of(quarters(curve, curve, [](double) { return 4; }));
+  const RoutingJumps found = quarters(curve, curve, [](double) { return 4; });
   EXPECT_EQ(found.sum, 0.0);
   EXPECT_EQ(found.intervals, 0);
 }
@@ -86,8 +85,7 @@ TEST(RoutingJumps, ExplainAGapOnAPartOfThePathAlone) {
 
 TEST(RoutingJumps, KnowTheirShareOfThePath) {
   const auto flat = [](double) { return 0.0; };
-  const RoutingJumps found =
-      routing_jumps_of(quarters(flat, flat, [](double a) { return a > 0.6 ? 1 : 0; }));
+  const RoutingJumps found = (quarters(flat, flat, [](double a) { return a > 0.6 ? 1 : 0; }));
   EXPECT_DOUBLE_EQ(found.share, 0.25);
 }
 
@@ -98,17 +96,21 @@ TransformerSpec mixture_spec() {
   return spec;
 }
 
-Dataset integrated(const TransformerSpec& spec) {
-  testing::ToolBench<InputAttributionTool> bench(random_model(spec, 3, at::kFloat, 0.3),
-                                                 {3, 17, 5, 9, 11});
+InputAttributionOptions with_steps(std::int64_t steps) {
   InputAttributionOptions options;
   options.methods = {"integrated_gradients"};
-  options.steps = 512;
+  options.steps = steps;
+  return options;
+}
+
+Dataset integrated(const TransformerSpec& spec, const InputAttributionOptions& options) {
+  testing::ToolBench<InputAttributionTool> bench(random_model(spec, 3, at::kFloat, 0.3),
+                                                 {3, 17, 5, 9, 11});
   return bench.tool.attribute(bench.tokens, Target::token(7), options);
 }
 
 TEST(RoutingJumps, OfAMixtureAreWhatTheAttributionsLackOfTheDifference) {
-  const Dataset found = integrated(mixture_spec());
+  const Dataset found = integrated(mixture_spec(), with_steps(512));
   const double gap = found["completeness_gap"].tensor.item<double>();
   const double difference =
       found["input_metric"].tensor.item<double>() - found["baseline_metric"].tensor.item<double>();
@@ -119,8 +121,27 @@ TEST(RoutingJumps, OfAMixtureAreWhatTheAttributionsLackOfTheDifference) {
   EXPECT_TRUE(testing::receipt_of(found, "integrated_gradients_sum_to_the_difference").passed);
 }
 
+TEST(RoutingJumps, DoNotDependOnTheStepsThatRunTogether) {
+  InputAttributionOptions options = with_steps(64);
+  const Dataset together = integrated(mixture_spec(), options);
+  options.graph_bytes = 1;
+  const Dataset alone = integrated(mixture_spec(), options);
+  const double jumps = together["routing_jumps"].tensor.item<double>();
+  EXPECT_NE(jumps, 0.0);
+  // Float32 products of other shapes.
+  EXPECT_NEAR(alone["routing_jumps"].tensor.item<double>(), jumps, 1e-5);
+  EXPECT_TRUE(alone["routing_changes"].tensor.equal(together["routing_changes"].tensor));
+}
+
+// Between the few steps, the jumps are most of the difference, whatever the slopes miss.
+TEST(RoutingJumps, OnMostOfThePathDoNotMakeTheReceiptHold) {
+  const Dataset found = integrated(mixture_spec(), with_steps(4));
+  EXPECT_GE(found["routing_changes"].tensor.item<double>(), 4.0);
+  testing::expect_fails(found, "integrated_gradients_sum_to_the_difference");
+}
+
 TEST(RoutingJumps, AreNotAResultOfADenseModel) {
-  const Dataset found = integrated(small_llama_spec());
+  const Dataset found = integrated(small_llama_spec(), with_steps(8));
   EXPECT_FALSE(found.contains("routing_jumps"));
   EXPECT_FALSE(found.contains("routing_changes"));
 }

@@ -17,36 +17,31 @@ namespace {
 
 using lensbench::testing::grid_dataset;
 using lensbench::testing::message_of;
+using lensbench::testing::refusal;
 using lensbench::testing::summary_dataset;
 using lensbench::testing::with_tensor;
 using ::testing::HasSubstr;
 
-std::string reason_of(const Dataset& data, const Request& request) {
-  return message_of<UsageError>([&] { draw(data, request, lensbench::testing::letter); });
-}
-
 TEST(FigureRefusals, SayWhyAndWhatToDo) {
   const Dataset grid = grid_dataset(3, 3), summary = summary_dataset();
-  EXPECT_THAT(reason_of(grid, {.variable = "value1"}), HasSubstr("did you mean 'value'"));
-  EXPECT_THAT(reason_of(grid, {.variable = "input_token"}), HasSubstr("texts"));
-  EXPECT_THAT(reason_of(grid, {.variable = "position"}), HasSubstr("coordinate"));
-  EXPECT_THAT(reason_of(grid, {.variable = "top_id"}), HasSubstr("token ids"));
-  EXPECT_THAT(reason_of(grid, {.variable = "value", .kind = Kind::patches}),
-              HasSubstr("rectangles"));
-  EXPECT_THAT(reason_of(grid, {.variable = "value", .kind = Kind::points}), HasSubstr("intervals"));
-  EXPECT_THAT(reason_of(grid, {.variable = "value", .layers = Span{7, 9}}),
+  EXPECT_THAT(refusal(grid, {.variable = "value1"}), HasSubstr("did you mean 'value'"));
+  EXPECT_THAT(refusal(grid, {.variable = "input_token"}), HasSubstr("texts"));
+  EXPECT_THAT(refusal(grid, {.variable = "position"}), HasSubstr("coordinate"));
+  EXPECT_THAT(refusal(grid, {.variable = "top_id"}), HasSubstr("token ids"));
+  EXPECT_THAT(refusal(grid, {.variable = "value", .kind = Kind::patches}), HasSubstr("rectangles"));
+  EXPECT_THAT(refusal(grid, {.variable = "value", .kind = Kind::points}), HasSubstr("intervals"));
+  EXPECT_THAT(refusal(grid, {.variable = "value", .layers = Span{7, 9}}),
               HasSubstr("layer 0 to 2"));
-  EXPECT_THAT(reason_of(grid, {.variable = "value", .case_number = 4}), HasSubstr("case 4"));
-  EXPECT_THAT(reason_of(summary, {.variable = "speed", .tokens = Span{0, 1}}),
-              HasSubstr("--tokens"));
-  EXPECT_THAT(reason_of(summary, {.variable = "speed", .kind = Kind::heatmap}),
+  EXPECT_THAT(refusal(grid, {.variable = "value", .case_number = 4}), HasSubstr("case 4"));
+  EXPECT_THAT(refusal(summary, {.variable = "speed", .tokens = Span{0, 1}}), HasSubstr("--tokens"));
+  EXPECT_THAT(refusal(summary, {.variable = "speed", .kind = Kind::heatmap}),
               HasSubstr("two dimensions"));
-  EXPECT_THAT(reason_of(grid, {.variable = "value", .width_mm = 5}), HasSubstr("--width"));
-  EXPECT_THAT(reason_of(grid, {.variable = "value", .height_mm = 5}), HasSubstr("--height"));
-  EXPECT_THAT(reason_of(grid, {.variable = "value", .font = "a\";x"}), HasSubstr("--font"));
-  EXPECT_THAT(reason_of(grid, {.variable = "value", .range = std::pair(2., 2.)}),
+  EXPECT_THAT(refusal(grid, {.variable = "value", .width_mm = 5}), HasSubstr("--width"));
+  EXPECT_THAT(refusal(grid, {.variable = "value", .height_mm = 5}), HasSubstr("--height"));
+  EXPECT_THAT(refusal(grid, {.variable = "value", .font = "a\";x"}), HasSubstr("--font"));
+  EXPECT_THAT(refusal(grid, {.variable = "value", .range = std::pair(2., 2.)}),
               HasSubstr("--range"));
-  EXPECT_THAT(reason_of(summary, {.variable = "speed", .palette = "jet"}), HasSubstr("viridis"));
+  EXPECT_THAT(refusal(summary, {.variable = "speed", .palette = "jet"}), HasSubstr("viridis"));
 }
 
 TEST(FigureRefusals, OfOptionsNeedNoData) {
@@ -61,7 +56,7 @@ TEST(FigureRefusals, OfOptionsNeedNoData) {
 
 TEST(FigureRefusals, AVariableWithoutAnyValueIsRefused) {
   const at::Tensor missing = at::tensor({std::nan(""), std::nan("")}, at::kDouble).reshape({1, 2});
-  EXPECT_THAT(reason_of(with_tensor(grid_dataset(1, 2), "value", missing), {.variable = "value"}),
+  EXPECT_THAT(refusal(with_tensor(grid_dataset(1, 2), "value", missing), {.variable = "value"}),
               HasSubstr("NaN"));
 }
 

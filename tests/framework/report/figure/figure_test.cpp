@@ -1,7 +1,6 @@
 #include "report/figure/figure.hpp"
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/arange.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,7 +16,6 @@
 #include "core/text/utf8.hpp"
 #include "report/figure/palette.hpp"
 #include "sample_figures.hpp"
-#include "support/error_matchers.hpp"
 #include "svg_reader.hpp"
 
 namespace lensbench::figure {
@@ -28,9 +26,9 @@ using lensbench::testing::cell_value;
 using lensbench::testing::cells;
 using lensbench::testing::Element;
 using lensbench::testing::elements;
+using lensbench::testing::figure_of;
 using lensbench::testing::grid_dataset;
-using lensbench::testing::letter;
-using lensbench::testing::message_of;
+using lensbench::testing::refusal;
 using lensbench::testing::summary_dataset;
 using lensbench::testing::texts;
 using lensbench::testing::with_tensor;
@@ -39,18 +37,6 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
-
-Figure figure_of(const Dataset& data, Request request) {
-  return draw(data, request, lensbench::testing::letter);
-}
-
-Figure figure_of(const Dataset& data, const char* variable) {
-  return figure_of(data, Request{.variable = variable});
-}
-
-std::string refusal(const Dataset& data, Request request) {
-  return message_of<UsageError>([&] { figure_of(data, std::move(request)); });
-}
 
 // The place of a cell follows from the grid that the rectangles form, its colour from the palette:
 // both are computed here from the known values.
@@ -108,27 +94,6 @@ TEST(FigureHeatmap, ASpanLongerThanTheAxisIsSaid) {
               Not(Contains(HasSubstr("--tokens"))));
 }
 
-TEST(FigureHeatmap, AMapOfAnotherRankHasItsTokens) {
-  Dataset data;
-  add_token_axis(data, {0, 1}, {letter(0), letter(1)});
-  add_layer_axis(data, 1);
-  data.add_coordinate("rank", at::tensor({1, 2}, at::kInt));
-  const std::vector<std::string> dims{"layer", "token", "rank"};
-  data.add("top_probability", dims, at::arange(8, at::kDouble).div(8).reshape({2, 2, 2}), "1",
-           "probability of each candidate");
-  data.add("top_id", dims, at::arange(10, 18, at::kLong).reshape({2, 2, 2}), "1", "candidates",
-           Holds::token_ids);
-  data.add("settled_layer", {"token"}, at::tensor({1, 1}, at::kInt), "1", "first final layer");
-  // Ids 10, 12, 14 and 16 are first, and 11, 13, 15 and 17 second.
-  const auto second = texts(figure_of(data, {.variable = "top_probability",
-                                             .at = {{"rank", "2"}},
-                                             .width_mm = 170,
-                                             .cells = CellContent::text})
-                                .svg);
-  EXPECT_THAT(second, IsSupersetOf({"·l", "·n", "·p", "·r"}));
-  for (const char* first : {"·k", "·m", "·o", "·q"}) EXPECT_THAT(second, Not(Contains(first)));
-}
-
 TEST(FigureHeatmap, CellsShowTheFirstChoiceNumbersOrNothing) {
   const Dataset data = grid_dataset(3, 4);
   const auto count = [&](CellContent content) {
@@ -178,83 +143,10 @@ TEST(FigureHeatmap, TheDifferenceOfTwoArchivesIsAroundZero) {
               HasSubstr("the length of 'token' is 3 (here 2)"));
 }
 
-// The ids in the dataset do not belong to the cells of the map.
-TEST(FigureHeatmap, AMapOfTokensAndRanksHasNoTexts) {
-  Dataset data;
-  add_token_axis(data, {0, 1, 2}, {" a", " b", " c"});
-  data.add_coordinate("rank", at::tensor({1, 2}, at::kInt));
-  const std::vector<std::string> dims{"token", "rank"};
-  data.add("top_id", dims, at::tensor({0, 1, 2, 3, 4, 5}, at::kLong).reshape({3, 2}), "1", "ids",
-           Holds::token_ids);
-  data.add("top_probability", dims,
-           at::tensor({.1, .2, .3, .4, .5, .6}, at::kDouble).reshape({3, 2}), "1", "p");
-  const Figure figure = figure_of(data, "top_probability");
-  EXPECT_EQ(cells(figure.svg).size(), 6u);
-  EXPECT_THAT(texts(figure.svg), Not(Contains("·d")));
-}
-
 TEST(FigureHeatmap, OneCellIsDrawn) {
   const auto rects = cells(figure_of(grid_dataset(1, 1), "value").svg);
   ASSERT_EQ(rects.size(), 1u);
   EXPECT_EQ(rects[0].attributes.at("fill"), hex(palette_colour("viridis", 0.5)));
-}
-
-/// Colours of the map of `exchange_dataset` at one basis and position: layer 1 is the upper row.
-void expect_exchange_map(const Figure& figure) {
-  const auto rects = cells(figure.svg);
-  ASSERT_EQ(rects.size(), 8u);
-  for (std::size_t i = 0; i < rects.size(); ++i) {
-    const std::size_t value = i < 4 ? 4 + i : i - 4;
-    EXPECT_EQ(rects[i].attributes.at("fill"),
-              hex(palette_colour("viridis", static_cast<double>(value) / 7)))
-        << i;
-  }
-  EXPECT_THAT(texts(figure.svg), IsSupersetOf({"layer", "run", "placebo"}));
-}
-
-// The terminal and the page draw them, too.
-TEST(FigureHeatmap, AMapOfFourDimensionsHasTheFirstTwo) {
-  const Figure figure = figure_of(lensbench::testing::exchange_dataset(), "side_by_side");
-  expect_exchange_map(figure);
-  EXPECT_THAT(texts(figure.svg), Contains("basis das, position \u22122"));
-}
-
-TEST(FigureHeatmap, ALabelOfANegativeNumberIsTypedWithAHyphen) {
-  const Dataset data = lensbench::testing::exchange_dataset();
-  for (const char* label : {"-1", "\u22121", "-1.0"}) {
-    const Figure figure =
-        figure_of(data, {.variable = "side_by_side", .at = {{"position", label}}});
-    expect_exchange_map(figure);
-    EXPECT_THAT(texts(figure.svg), Contains("position \u22121, basis das")) << label;
-  }
-  for (const char* label : {"-3", "-1x", "", "nan"})
-    EXPECT_THAT(refusal(data, {.variable = "side_by_side", .at = {{"position", label}}}),
-                HasSubstr("does not have the label"))
-        << label;
-}
-
-TEST(FigureHeatmap, AShortAxisOfTextsBeforeThreeOthersHasAMapForEachIndex) {
-  Dataset data = lensbench::testing::exchange_dataset();
-  const at::Tensor values = data["side_by_side"].tensor.transpose(0, 1).contiguous();
-  data.add("by_run", {"run", "layer", "basis", "position"}, values, "1", "accuracy");
-  const Figure figure = figure_of(data, "by_run");
-  // Two layers by two bases in each of four maps.
-  for (std::size_t map = 0; map < 4; ++map) EXPECT_EQ(cells(figure.svg, map).size(), 4u);
-  EXPECT_THAT(texts(figure.svg), IsSupersetOf({"exchange", "shuffled", "position \u22122"}));
-}
-
-// Heads at one token are compared, not tokens at one head.
-TEST(FigureHeatmap, AMapOfLayersHeadsAndTokensIsThatOfTheLastToken) {
-  Dataset data = grid_dataset(2, 3);
-  data.add_coordinate("head", at::tensor({0, 1}, at::kInt));
-  data.add(
-      "by_head", {"layer", "head", "token"},
-      at::tensor({0., 0., 0., 0., 0., 1., 0., 0., 2., 0., 0., 3.}, at::kDouble).reshape({2, 2, 3}),
-      "1", "share");
-  const auto rects = cells(figure_of(data, "by_head").svg);
-  ASSERT_EQ(rects.size(), 4u);
-  EXPECT_EQ(rects[0].attributes.at("fill"), hex(palette_colour("viridis", 2. / 3)));
-  EXPECT_EQ(rects[3].attributes.at("fill"), hex(palette_colour("viridis", 1. / 3)));
 }
 
 TEST(FigureAttention, HasAMapForEachHeadWithoutLaterKeys) {

@@ -5,13 +5,15 @@
 #include <cmath>
 #include <cstdint>
 #include <lensbench/dataset.hpp>
+#include <lensbench/error.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "report/figure/figure.hpp"
+#include "support/error_matchers.hpp"
 
-// Small datasets for tests of figures, with values that are known by their index.
+// Figures of small datasets for tests, with values that are known by their index.
 
 namespace lensbench::testing {
 
@@ -22,6 +24,19 @@ inline std::string letter(std::int64_t id) {
 /// Value of a cell of `grid_dataset`: different in every cell.
 inline double cell_value(std::int64_t layer, std::int64_t token, std::int64_t n_tokens) {
   return static_cast<double>(layer * n_tokens + token) / 10;
+}
+
+inline figure::Figure figure_of(const Dataset& data, figure::Request request) {
+  return figure::draw(data, request, letter);
+}
+
+inline figure::Figure figure_of(const Dataset& data, const char* variable) {
+  return figure_of(data, figure::Request{.variable = variable});
+}
+
+/// Message of the refusal to draw a figure.
+inline std::string refusal(const Dataset& data, figure::Request request) {
+  return message_of<UsageError>([&] { figure_of(data, std::move(request)); });
 }
 
 /// A lens with `layers` rows: variables `value`, `signed_value` around zero, and `top_id`.
