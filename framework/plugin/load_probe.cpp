@@ -72,10 +72,10 @@ class TrialPart {
   /// The library that the child was trying when it ended is refused.
   void give_up(Verdicts& verdicts) {
     const std::size_t library = order_[at_];
-    verdicts[library] = PluginError(
-        PluginFault::crashed, "plug-in '" + libraries_[library].path.string() + "': " + step_ +
-                                  " " + child_->end(limit_) +
-                                  "; fix its static initialisers and constructors");
+    verdicts[library] =
+        PluginError(PluginFault::crashed, "plug-in '" + libraries_[library].path.string() +
+                                              "': " + step_ + " " + child_->end(limit_) +
+                                              "; fix its static initialisers and constructors");
     child_.reset();
     ++at_;
   }
@@ -92,7 +92,7 @@ class TrialPart {
 /// Deals the libraries out, so that neighbours, which often are of one kind and size, are in
 /// different parts.
 std::vector<TrialPart> trial_parts(const std::vector<TrialLibrary>& libraries,
-                                std::chrono::milliseconds limit) {
+                                   std::chrono::milliseconds limit) {
   std::vector<std::vector<std::size_t>> orders(
       trial_children(libraries.size(), std::thread::hardware_concurrency()));
   for (std::size_t i = 0; i < libraries.size(); ++i) orders[i % orders.size()].push_back(i);

@@ -134,8 +134,8 @@ void PluginHost::load_directory(const fs::path& directory) {
   }
 }
 
-/// The child processes read the libraries, which takes about as long as loading them. One that fails
-/// is removed with all its entries.
+/// The child processes read the libraries, which takes about as long as loading them. One that
+/// fails is removed with all its entries.
 void PluginHost::try_all() {
   std::vector<const PluginInfo*> untried;
   std::set<fs::path> seen;

@@ -22,7 +22,8 @@ namespace lensbench {
 namespace {
 
 /// Sends one message. Messages have one size, so that the reader always gets whole ones.
-void send_message(int pipe, TrialMessage::Kind kind, const std::string& text = "", PluginFault fault = {}) {
+void send_message(int pipe, TrialMessage::Kind kind, const std::string& text = "",
+                  PluginFault fault = {}) {
   TrialMessage message{kind, fault, {}};
   text.copy(message.text.data(), message.text.size() - 1);
   // The message is smaller than PIPE_BUF, so the write is atomic.
@@ -35,8 +36,9 @@ void send_message(int pipe, TrialMessage::Kind kind, const std::string& text = "
 void try_entries(const PluginFactories& library, const std::vector<EntryInfo>& entries, int pipe) {
   for (std::size_t i = 0; i < std::min(library.n_factories, entries.size()); ++i) {
     const PluginFactory& factory = library.factories[i];
-    send_message(pipe, TrialMessage::step,
-         std::string("making its ") + kind_name(entries[i].kind) + " '" + entries[i].name + "'");
+    send_message(
+        pipe, TrialMessage::step,
+        std::string("making its ") + kind_name(entries[i].kind) + " '" + entries[i].name + "'");
     try {
       if (void* object = factory.create()) factory.destroy(object);
     } catch (...) {
@@ -59,8 +61,8 @@ void try_library(const TrialLibrary& library, int pipe) {
     // A static constructor threw an exception, which may also end the process, because dlopen is
     // declared noexcept: it is reported as a crash.
     send_message(pipe, TrialMessage::refused,
-         "plug-in '" + library.path.string() + "': loading it failed: " + error.what(),
-         PluginFault::crashed);
+                 "plug-in '" + library.path.string() + "': loading it failed: " + error.what(),
+                 PluginFault::crashed);
   }
 }
 
@@ -111,8 +113,7 @@ TrialChild::~TrialChild() {
 
 std::optional<TrialMessage> TrialChild::read() {
   TrialMessage message{};
-  const auto got =
-      uninterrupted([&] { return ::read(messages_.get(), &message, sizeof message); });
+  const auto got = uninterrupted([&] { return ::read(messages_.get(), &message, sizeof message); });
   message.text.back() = '\0';
   if (got == static_cast<ssize_t>(sizeof message)) return message;
   messages_ = FileDescriptor();
@@ -137,8 +138,7 @@ std::string TrialChild::end(std::chrono::milliseconds limit) {
 bool TrialChild::wait(bool kill_first) {
   if (id_ <= 0) return true;
   if (kill_first) kill(id_, SIGKILL);
-  const pid_t got =
-      uninterrupted([&] { return waitpid(id_, &status_, kill_first ? 0 : WNOHANG); });
+  const pid_t got = uninterrupted([&] { return waitpid(id_, &status_, kill_first ? 0 : WNOHANG); });
   if (got == 0) return false;
   kill(-id_, SIGKILL);  // processes that the child started
   id_ = -1;
