@@ -314,22 +314,29 @@ def pixels():
     return page, index_of([archive(page, cases=page.cases(["only"], ["".join(TEXT[:4])], [0]), results=[result])])
 
 
-def comparison():
+def comparison(b_text=TEXT[:4] + [" the", " king"] + TEXT[5:9], pairs=[(i, i) for i in range(4)] + [(4, -1), (-1, 4), (-1, 5)] + [(i, i + 1) for i in range(5, 9)], points=()):
     """Two archives whose texts differ by a token."""
     draw = random.Random(5)
     page = Page()
-    a_text, b_text = TEXT[:9], TEXT[:4] + [" the", " king"] + TEXT[5:9]
+    a_text = TEXT[:9]
     entries = []
     for name, text in (("a.h5", a_text), ("b.h5", b_text)):
-        entries.append(archive(page, file=name, title=name, cases=page.cases(["prompt-1"], ["".join(text)], [0]), results=[lens_result(page, draw, {0: text})],
+        lens = lens_result(page, draw, {0: text})
+        for point in points:
+            lens["variables"] += lens_result(page, draw, {0: text}, prefix=point)["variables"]
+        entries.append(archive(page, file=name, title=name, cases=page.cases(["prompt-1"], ["".join(text)], [0]), results=[lens],
                                vocabulary={"id": page.block(range(len(WORDS)), "int32"), "text": page.block(WORDS, "strings")}))
-    pairs = [(i, i) for i in range(4)] + [(4, -1), (-1, 4), (-1, 5)] + [(i, i + 1) for i in range(5, 9)]
     more = {"recipe": [{"field": "model.file", "a": "kjv-gpt2/model.safetensors", "b": "kjv-gpt2-tuned/model.safetensors"}], "verdict": "differs",
             "variables": [{"result": "lens", "name": "entropy", "verdict": "differs", "max_difference": 1.3, "where": "layer 4, token 9 “ of”"},
                           {"result": "lens", "name": "top_id", "verdict": "within tolerance", "max_difference": 1e-7, "where": "layer 1, token 2"},
                           {"result": "lens", "name": "extra", "verdict": "only in A", "max_difference": None, "where": ""}],
             "alignment": [{"a_case": 0, "b_case": 0, "pairs": page.block([x for x, _ in pairs] + [y for _, y in pairs], "int32")}]}
     return page, index_of(entries, "comparison", comparison=more)
+
+
+def alike():
+    """Two archives with one text, and maps at two points."""
+    return comparison(TEXT[:9], [(i, i) for i in range(9)], ["attn_out_"])
 
 
 def png(width, height):
@@ -360,4 +367,4 @@ def blank():
     return page, index_of([archive(page, cases=page.cases([], [], []))])
 
 
-PAGES = {"whole": whole, "large": large, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "pictured": pictured, "blank": blank}
+PAGES = {"whole": whole, "large": large, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "alike": alike, "pictured": pictured, "blank": blank}

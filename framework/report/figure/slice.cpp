@@ -1,5 +1,6 @@
 #include "report/figure/slice.hpp"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/sub.h>
 
 #include <algorithm>
@@ -123,6 +124,30 @@ void keep_span(Slice& slice, std::size_t axis, const Span& span, const std::stri
   keep(slice, axis, first, end - first);
 }
 
+/// Puts the indices of another part of the same slice after those of an axis.
+void append(Slice& slice, std::size_t axis, const Slice& part) {
+  slice.values = at::cat({slice.values, part.values}, static_cast<std::int64_t>(axis));
+  const auto add = [](auto& list, const auto& more) {
+    list.insert(list.end(), more.begin(), more.end());
+  };
+  add(slice.axes[axis].labels, part.axes[axis].labels);
+  add(slice.axes[axis].numbers, part.axes[axis].numbers);
+  slice.notes = part.notes;
+}
+
+/// Keeps the indices whose numbers are within one of several spans, which are in order.
+void keep_spans(Slice& slice, std::size_t axis, const std::vector<Span>& spans,
+                const std::string& option) {
+  Slice whole = slice;
+  keep_span(slice, axis, spans.front(), option);
+  for (std::size_t i = 1; i < spans.size(); ++i) {
+    whole.notes = slice.notes;
+    Slice part = whole;
+    keep_span(part, axis, spans[i], option);
+    append(slice, axis, part);
+  }
+}
+
 /// Number of a case on the axis of cases.
 void select_case(Slice& slice, std::size_t axis, std::int64_t number) {
   const auto& numbers = slice.axes[axis].numbers;
@@ -175,15 +200,15 @@ void apply_spans(Slice& slice, const Request& request) {
     const std::string& dim = slice.axes[axis].dim;
     if (request.layers && is_layer(dim))
       keep_span(slice, axis, *request.layers, "--layers"), layers = true;
-    else if (request.tokens && (dim == "token" || is_query_or_key(dim)))
-      keep_span(slice, axis, *request.tokens, "--tokens"), tokens = true;
+    else if (!request.tokens.empty() && (dim == "token" || is_query_or_key(dim)))
+      keep_spans(slice, axis, request.tokens, "--tokens"), tokens = true;
   }
   const auto lacks = [&](const char* option, const char* what) {
     throw UsageError(request.variable + ": it does not have a dimension of " + what + "; leave " +
                      option + " out");
   };
   if (request.layers && !layers) lacks("--layers", "layers or blocks");
-  if (request.tokens && !tokens) lacks("--tokens", "tokens");
+  if (!request.tokens.empty() && !tokens) lacks("--tokens", "tokens");
 }
 
 }  // namespace

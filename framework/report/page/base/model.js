@@ -163,17 +163,33 @@ export function plane(loaded, down, across, fixed = {}) {
 }
 
 /** The `lensbench plot` line that draws a variable; of texts, token ids and single numbers, which have no figure, the line that writes them. */
-export function figureCommand(archive, variable, caseIndex, more = '') {
+export function figureCommand(archive, variable, caseIndex, more = '', file = 'figure.svg') {
   if (variable.is_token_id || variable.type === 'string' || variable.dims.every(isCase)) return archive.showCommand(variable);
   const isPart = variable.dims.some((dim) => dim === 'token' || isCase(dim)) || (variable.parts?.[0]?.case ?? -1) >= 0;
   const chosen = isPart && archive.ids.length ? ` --case ${shellWord(archive.caseName(caseIndex))}` : '';
   const name = shellWord(idOf(variable));
-  return `lensbench plot ${shellWord(archive.data.file)} ${name}${chosen}${more} -o figure.svg`;
+  return `lensbench plot ${shellWord(archive.data.file)} ${name}${chosen}${more} -o ${file}`;
 }
 
 /** The options of a figure command that fix dimensions: pairs of a dimension and a label. */
 export function atLabels(pairs = []) {
   return pairs.map((pair) => ` --at ${shellWord(pair.join('='))}`).join('');
+}
+
+/** The option of a figure command that cuts tokens out: neighbours of their positions as one span. */
+export function tokenSpans(positions) {
+  const spans = [];
+  for (const at of [...new Set(positions)].sort((a, b) => a - b)) {
+    const last = spans[spans.length - 1];
+    if (last && at === last[1] + 1) last[1] = at;
+    else spans.push([at, at]);
+  }
+  return spans.length ? ` --tokens ${spans.map(([first, last]) => first === last ? first : `${first}:${last}`).join()}` : '';
+}
+
+/** The option of a figure command for a logarithmic scale. */
+export function logOption(scale) {
+  return scale?.kind === 'log' ? ' --log' : '';
 }
 
 /** The names that the interval of a variable may have: of one variable, or of both ends. */

@@ -2,7 +2,7 @@
 import { add, el, put, terms } from '../base/dom.js';
 import { direction, inUnit, number, plural, token, unitText, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { chosenOf, idOf } from '../base/model.js';
+import { chosenOf, idOf, logOption, tokenSpans } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { choices, keyed, leave, picker } from '../parts/frame.js';
@@ -12,6 +12,7 @@ import { candidates } from '../parts/topk.js';
 import { FramedView, mounting, putReason, touches } from '../parts/view.js';
 
 const kChunk = 500;  // tokens that are made at once
+const kMostInFigure = 2000;  // tokens that `lensbench plot` draws as a text
 
 function valuesOverTokens(archive) {
   const isToken = (one) => dimsWithoutCase(one).join() === 'token' && one.type !== 'string' && !one.is_token_id && one.parts?.length > 0;
@@ -101,6 +102,13 @@ class TokensView extends FramedView {
     add(this.frame.body, this.box);
   }
 
+  /** The figure of a long text has the part with the cursor. */
+  command() {
+    const { tokens, text, scale } = this;
+    const first = Math.floor(text.at / kChunk) * kChunk;
+    return super.command(` --kind tokens${tokens?.count > kMostInFigure ? tokenSpans(tokens.positions.slice(first, first + kChunk)) : ''}${logOption(scale)}`);
+  }
+
   async show() {
     const { archive, variables } = this;
     const index = this.caseIndex();
@@ -117,6 +125,7 @@ class TokensView extends FramedView {
     const list = options.length <= 4 ? choices : picker;
     put(this.controls, options.length > 1 && list('Colour', options, idOf(this.variable), (value) => set({ value })));
     if (!loaded || !tokens) {
+      this.scale = null;
       putReason(this.box, archive, this.variable, index);
       return;
     }
@@ -126,7 +135,7 @@ class TokensView extends FramedView {
 
   draw() {
     const { variable, loaded, tokens } = this;
-    const scale = scaleFor(variable, loaded.values);
+    const scale = this.scale = scaleFor(variable, loaded.values);
     const meaning = variable.long_name || words(variable.name);
     this.frame.say(`Tokens · ${words(variable.name)}`, `The text of the case; the background of each token shows the ${meaning}${inUnit(variable.unit)}. · is a blank, ↵ a line end. ${plural(tokens.count, 'token')}.`);
     this.legend.set({ scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate });
@@ -164,6 +173,7 @@ class TokensView extends FramedView {
     if (changed.has('cell') && this.tokens && this.loaded) {
       this.text.mark(cell().column ?? this.text.at);
       this.fillSide(this.text.at);
+      if (this.tokens.count > kMostInFigure) this.frame.refresh();
     }
     return undefined;
   }

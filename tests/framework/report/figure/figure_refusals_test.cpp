@@ -37,7 +37,7 @@ TEST(FigureRefusals, SayWhyAndWhatToDo) {
   EXPECT_THAT(reason_of(grid, {.variable = "value", .layers = Span{7, 9}}),
               HasSubstr("layer 0 to 2"));
   EXPECT_THAT(reason_of(grid, {.variable = "value", .case_number = 4}), HasSubstr("case 4"));
-  EXPECT_THAT(reason_of(summary, {.variable = "speed", .tokens = Span{0, 1}}),
+  EXPECT_THAT(reason_of(summary, {.variable = "speed", .tokens = {Span{0, 1}}}),
               HasSubstr("--tokens"));
   EXPECT_THAT(reason_of(summary, {.variable = "speed", .kind = Kind::heatmap}),
               HasSubstr("two dimensions"));
