@@ -275,6 +275,18 @@ class Colours(PageTest):
                 self.assertIn(f"concept “{name}”: {'−' if concept else ''}{4 * concept}", self.panel("return [...panel.querySelectorAll('.note')].pop().textContent"))
         self.assertEqual(self.panel("return panel.querySelector('.ticks').textContent"), "−8−40")
 
+    def test_small_pictures_of_heads_keep_the_largest_weight(self):
+        """Patterns of 1,024 tokens are 64 pixels wide; at the diagonal each token looks at itself with weight 1."""
+        self.open("heads", "view=attention")
+        got = self.panel("""return [0, 40].flatMap((head) => { const canvas = panel.querySelectorAll('.head canvas')[head]; const pen = canvas.getContext('2d');
+            return [[canvas.width, canvas.height], [...pen.getImageData(30, 30, 1, 1).data], [...pen.getImageData(31, 30, 1, 1).data]] })""")
+        # Blank after the diagonal.
+        self.assertEqual(got, [[64, 64], [*self.VIRIDIS[255], 255], [0, 0, 0, 0]] * 2)
+        # A step below the diagonal is the weight of the nearest pair of its blocks, a token apart: exp(-1 / 1.5) and exp(-1 / 41.5).
+        below = self.panel("""return [0, 40].map((head) => [...panel.querySelectorAll('.head canvas')[head].getContext('2d').getImageData(30, 31, 1, 1).data].slice(0, 3))""")
+        self.assertLessEqual(max(abs(a - b) for a, b in zip(below[1], self.VIRIDIS[255])), 20)
+        self.assertGreater(abs(below[0][0] - self.VIRIDIS[255][0]), 60)
+
     def test_a_reduced_map_keeps_the_largest_value(self):
         page = self.open("large", "view=lens&by=probability")
         made = self.panel("""const stage = panel.querySelector('.map'); const [left, top, cw, ch] = stage.dataset.geometry.split(',').map(Number);
@@ -533,6 +545,26 @@ class Limits(PageTest):
             for (let i = 0; i < 24; ++i) { const start = performance.now(); map.dispatchEvent(new KeyboardEvent('keydown', {key: i % 12 < 6 ? '+' : '-', bubbles: true})); map.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1); times.push(performance.now() - start); }
             return times.sort((a, b) => a - b)""")
         self.report("redraw on zoom, median", times[12], 50)
+        self.assertEqual(page.errors(), [])
+
+    def test_many_heads(self):
+        """The limits of the large map, for 64 heads over 1,024 tokens; another head is a redraw."""
+        page = self.open("heads", "view=attention")
+        self.report("64 heads x 1,024 ready", page.run("return Number(document.documentElement.dataset.readyAfter)"), 1500)
+        self.assertEqual(self.panel("return [panel.querySelectorAll('.head').length, panel.querySelector('.map').getAttribute('aria-label')]"), [64, "map of pattern: 1024 queries by 1024 keys"])
+        page.wait("return document.documentElement.dataset.all")
+        times = page.run("""const map = document.querySelector('.map'); map.focus(); const times = [];
+            for (let i = 0; i < 60; ++i) { const start = performance.now(); map.dispatchEvent(new KeyboardEvent('keydown', {key: i % 3 ? 'ArrowUp' : 'ArrowLeft', bubbles: true})); document.body.offsetHeight; map.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1); times.push(performance.now() - start); }
+            return times.sort((a, b) => a - b)""")
+        self.report("cursor step in a pattern, median", times[30], 33)
+        times = page.run("""const map = document.querySelector('.map'); const times = [];
+            for (let i = 0; i < 24; ++i) { const start = performance.now(); map.dispatchEvent(new KeyboardEvent('keydown', {key: i % 12 < 6 ? '+' : '-', bubbles: true})); map.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1); times.push(performance.now() - start); }
+            return times.sort((a, b) => a - b)""")
+        self.report("redraw of a pattern on zoom, median", times[12], 50)
+        times = page.run("""const map = document.querySelector('.map'); const times = [];
+            for (let i = 1; i < 12; ++i) { const knob = document.querySelectorAll('.head')[i]; const start = performance.now(); knob.click(); document.body.offsetHeight; map.querySelector('canvas').getContext('2d').getImageData(0, 0, 1, 1); times.push(performance.now() - start); }
+            return times.sort((a, b) => a - b)""")
+        self.report("another head, median", times[5], 50)
         self.assertEqual(page.errors(), [])
 
     def test_many_cases(self):

@@ -270,6 +270,23 @@ def large(layers=101, tokens=4000):
     return page, index_of([entry])
 
 
+def falling_rows(n, reach):
+    """Codes of a pattern in which each token looks at those before it, the less the farther they are."""
+    far_to_near = bytes(1 + round(254 * math.exp(-(n - 1 - k) / reach)) for k in range(n))
+    return b"".join(far_to_near[n - 1 - q:] + b"\x01" * (n - 1 - q) for q in range(n))
+
+
+def heads(count=64, n=1024):
+    """Attention patterns of many heads over a long text, all of them in the page."""
+    page = Page()
+    texts = [WORDS[(7 * i) % len(WORDS)] for i in range(n)]
+    block = page.codes(b"".join(falling_rows(n, 1.5 + head) for head in range(count)), low=0.0, high=1.0)
+    pattern = page.variable("pattern", ["block", "head", "query_position", "key_position"], [], view="attention", long_name="attention weight")
+    pattern["parts"] = [{"case": 0, "shape": [1, count, n, n], "block": block}]
+    result = {"name": "attention", "tool": "attention", "attributes": {}, "dims": [dim("block", 1), dim("head", count)], "tokens": token_axis(page, {0: texts}), "variables": [pattern]}
+    return page, index_of([archive(page, cases=page.cases(["long"], ["".join(texts)[:200]], [0]), results=[result])])
+
+
 def many(count=10000):
     """An archive with many cases."""
     draw = random.Random(3)
@@ -367,4 +384,4 @@ def blank():
     return page, index_of([archive(page, cases=page.cases([], [], []))])
 
 
-PAGES = {"whole": whole, "large": large, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "alike": alike, "pictured": pictured, "blank": blank}
+PAGES = {"whole": whole, "large": large, "heads": heads, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "alike": alike, "pictured": pictured, "blank": blank}

@@ -64,7 +64,11 @@ function texts(bytes) {
 
 /** Elements whose first bytes were stored together, then the second ones, and so on. */
 function whole(bytes, width) {
-  return bytes.map((_, i) => bytes[i % width * bytes.length / width + (i / width | 0)]);
+  if (width === 1) return bytes;
+  const count = bytes.length / width;
+  const made = new Uint8Array(bytes.length);
+  for (let k = 0; k < width; ++k) for (let i = 0; i < count; ++i) made[i * width + k] = bytes[k * count + i];
+  return made;
 }
 
 async function decode(block) {

@@ -29,7 +29,10 @@ export class TokenText {
 
   /** `texts` with a `colour(i)` and an `ink(i)` each; `label` describes the whole. */
   set({ texts, colour, ink, describe, label }) {
+    const isSame = texts === this.texts;
     Object.assign(this, { texts, colour, ink, describe, at: Math.min(this.at ?? texts.length - 1, texts.length - 1) });
+    this.root.setAttribute('aria-label', label);
+    if (isSame) return this.recolour();
     this.watch.disconnect();
     this.chunks = [];
     for (let first = 0; first < texts.length; first += kChunk) {
@@ -38,8 +41,16 @@ export class TokenText {
       this.chunks.push(chunk);
     }
     put(this.root, this.chunks);
-    this.root.setAttribute('aria-label', label);
     this.chunks.forEach((chunk, k) => k ? this.watch.observe(chunk) : this.build(chunk));
+    return this.mark(this.at);
+  }
+
+  /** Other colours for the same texts: the elements that were made stay. */
+  recolour() {
+    for (const node of this.root.querySelectorAll('.token')) {
+      const i = Number(node.dataset.at);
+      Object.assign(node.style, { background: this.colour(i), color: this.ink(i) });
+    }
     this.mark(this.at);
   }
 
