@@ -39,11 +39,13 @@ class TrialPart {
   }
   int messages() const { return child_->messages(); }
 
-  /// Takes a message that is there, or looks whether the child has ended or its time is over.
-  void proceed(bool has_message, Verdicts& verdicts) {
-    if (has_message) {
+  /// Takes a message that is there; else the library is refused if the child has ended or its time
+  /// is over. In this order: a child that has ended does not send anything more.
+  void proceed(Verdicts& verdicts) {
+    const bool is_over = child_->has_ended() || TrialClock::now() >= until_;
+    if (child_->has_message()) {
       if (const auto message = child_->read()) take(*message, verdicts);
-    } else if (child_->has_ended() || TrialClock::now() >= until_) {
+    } else if (is_over) {
       give_up(verdicts);
     }
   }
@@ -124,8 +126,7 @@ std::vector<std::optional<PluginError>> probe_libraries(const std::vector<TrialL
     }
     if (active.empty()) return verdicts;
     poll(waiting.data(), waiting.size(), wait);
-    for (std::size_t i = 0; i < active.size(); ++i)
-      active[i]->proceed(waiting[i].revents != 0, verdicts);
+    for (TrialPart* part : active) part->proceed(verdicts);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "plugin/trial_child.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -109,6 +110,11 @@ TrialChild::TrialChild(const std::vector<TrialLibrary>& libraries,
 
 TrialChild::~TrialChild() {
   if (id_ > 0) wait(true);
+}
+
+bool TrialChild::has_message() const {
+  pollfd waiting{messages_.get(), POLLIN, 0};
+  return messages_ && poll(&waiting, 1, 0) > 0;
 }
 
 std::optional<TrialMessage> TrialChild::read() {

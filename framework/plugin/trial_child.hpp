@@ -44,6 +44,8 @@ class TrialChild {
 
   /// Descriptor to wait for the next message; -1 after the last one.
   int messages() const { return messages_.get(); }
+  /// Whether `read` would not wait: a message or the end of the messages is there.
+  bool has_message() const;
   /// Reads a message that is there; empty at the end of the messages.
   std::optional<TrialMessage> read();
   /// Whether the process has ended. It may go on after its last message.

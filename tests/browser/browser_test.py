@@ -4,6 +4,7 @@ Tests the page of `lensbench report` in Chromium: its views, keys, colours, barr
 texts and limits. BUNDLE_FOLDER holds page.js, start.js and page.css of the build; if the build has the command
 lensbench too, pages of real runs are tested as well. Exit code 77: no browser.
 """
+import hashlib
 import html
 import json
 import pathlib
@@ -223,6 +224,30 @@ class Keys(PageTest):
             page.keys(self.UP)
         self.assertEqual(len({text.split(", probability")[0] for text in said if text}), 12)
 
+    def test_every_picture_with_a_cursor_is_read_by_keys(self):
+        """Each move is announced, and the element says what it is."""
+        page = self.open("whole", "case=prompt-2&cell=0,0")
+        page.wait("return document.documentElement.dataset.all")
+        kinds = set()
+        for view in VIEWS:
+            page.state(f"view={view}&case=prompt-2&cell=0,0")
+            count = self.panel("return panel.querySelectorAll('[role=application]').length")
+            for number in range(count):
+                kind, label = self.panel(f"const one = panel.querySelectorAll('[role=application]')[{number}]; one.focus(); return [one.getAttribute('aria-roledescription'), one.getAttribute('aria-label')]")
+                with self.subTest(view=view, number=number, kind=kind):
+                    kinds.add(kind)
+                    self.assertGreater(len(label), 10)
+                    said = []
+                    for key in (self.RIGHT, self.RIGHT, self.LEFT):
+                        page.keys(key)
+                        said.append(page.live())
+                    # The second step goes on, and the third comes back to where the first ended.
+                    self.assertTrue(all(said), said)
+                    self.assertNotEqual(said[0], said[1])
+                    self.assertEqual(said[0], said[2])
+                    page.keys(self.ESCAPE)
+        self.assertEqual(kinds, {"map", "text", "line chart", "picture", "graph"})
+
     def test_views_that_are_built_later_leave_the_focus(self):
         page = self.open("whole", "view=lens")
         page.run("document.querySelector('[role=tabpanel]:not([hidden]) .map').focus()")
@@ -299,6 +324,11 @@ class Colours(PageTest):
 
 class Barriers(PageTest):
     """axe-core finds no violation in any view, in light, dark and print."""
+
+    def test_axe_is_the_published_file(self):
+        file = browser.HERE / "third_party/axe.min.js"
+        digest, name = file.with_suffix(".js.sha256").read_text().split()
+        self.assertEqual((hashlib.sha256(file.read_bytes()).hexdigest(), name), (digest, file.name))
 
     def check(self, name, views, theme):
         page = self.open(name, f"theme={theme}")

@@ -47,6 +47,19 @@ TEST(PluginTrials, GiveEachChildProcessAtLeastEightLibrariesAndAProcessor) {
   EXPECT_EQ(trial_children(37, 0), 1u);  // the number of processors is not known
 }
 
+// A child may end between two looks at it, with its last messages unread.
+TEST(PluginTrials, RefuseNoneOfManyGoodLibraries) {
+  const TempDir directory;
+  place_many(directory, 24, {});
+  for (int i = 0; i < 10; ++i) {
+    PluginHost host;
+    host.load_directory(directory.path());
+    host.try_all();
+    EXPECT_EQ(host.entries().size(), 24u);
+    for (const auto& refusal : host.refusals()) ADD_FAILURE() << refusal.message;
+  }
+}
+
 TEST(PluginTrials, RefuseEachBadLibraryOfManyForItsOwnReason) {
   const TempDir directory;
   const std::map<int, std::string> bad{{0, "at_load_crash"},     {1, "at_load_leave"},
