@@ -387,6 +387,17 @@ class CasePictures(PageTest):
         self.assertIn("rectangle 7", self.panel("return panel.querySelector('.note').textContent"))
 
 
+class Labels(PageTest):
+    def test_ideographs_have_room(self):
+        """An ideograph is as wide as the size of the font, 12 pixels."""
+        left = {}
+        for name in ("wide", "narrow"):
+            self.open("ideographs", f"view=maps&map={name}/effect")
+            left[name] = float(self.panel("return panel.querySelector('.map').dataset.geometry.split(',')[0]"))
+        self.assertGreater(left["wide"], 34 + 6 * 12)
+        self.assertLess(abs(left["wide"] - left["narrow"]), 6 * 7.4)
+
+
 class Safety(PageTest):
     def requests(self):
         seen = []

@@ -356,6 +356,15 @@ def alike():
     return comparison(TEXT[:9], [(i, i) for i in range(9)], ["attn_out_"])
 
 
+def ideographs():
+    """A map whose rows have names of six ideographs, or of ten letters."""
+    page = Page()
+    names = {"wide": ["神の国は近い", "神は光である"], "narrow": ["aaaaaaaaaa", "bbbbbbbbbb"]}
+    results = [{"name": name, "tool": "", "attributes": {}, "dims": [dim("component", 2, page.block(rows, "strings")), dim("method", 3)],
+                "variables": [page.variable("effect", ["component", "method"], [(None, [2, 3], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])], view="heatmap")]} for name, rows in names.items()]
+    return page, index_of([archive(page, cases=page.cases([], [], []), results=results)])
+
+
 def png(width, height):
     """A PNG file of a red and green ramp."""
     rows = b"".join(b"\0" + bytes(x for column in range(width) for x in (255 * column // width, 255 * row // height, 90)) for row in range(height))
@@ -384,4 +393,4 @@ def blank():
     return page, index_of([archive(page, cases=page.cases([], [], []))])
 
 
-PAGES = {"whole": whole, "large": large, "heads": heads, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "alike": alike, "pictured": pictured, "blank": blank}
+PAGES = {"whole": whole, "large": large, "heads": heads, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "alike": alike, "pictured": pictured, "ideographs": ideographs, "blank": blank}

@@ -1,5 +1,6 @@
 // A map of values on a canvas, with a cursor that keys and the pointer move.
 import { add, el, newId } from '../base/dom.js';
+import { lettersWide } from '../base/format.js';
 import { keyed, leave } from './frame.js';
 import { announce } from './live.js';
 import { drawCursor, drawMap } from './matrix_draw.js';
@@ -46,7 +47,7 @@ export class Matrix {
     const { options: o, window: w } = this;
     const width = Math.max(160, this.root.clientWidth || this.root.parentElement?.clientWidth || this.lastWidth || 640);
     this.lastWidth = width;
-    const longest = (label, count) => Math.max(...Array.from({ length: Math.min(count, 60) }, (_, k) => Array.from(label(Math.floor(k * count / Math.min(count, 60)))).length), Array.from(label(count - 1)).length);
+    const longest = (label, count) => Math.max(...Array.from({ length: Math.min(count, 60) }, (_, k) => lettersWide(label(Math.floor(k * count / Math.min(count, 60))))), lettersWide(label(count - 1)));
     const left = Math.min(width * 0.3, (o.rowTitle ? 34 : 18) + Math.min(16, longest(o.rowLabel, o.rows)) * 7.4);
     const columns = w.c1 - w.c0;
     const rows = w.r1 - w.r0;
