@@ -125,7 +125,7 @@ void keep_span(Slice& slice, std::size_t axis, const Span& span, const std::stri
 }
 
 /// Puts the indices of another part of the same slice after those of an axis.
-void append(Slice& slice, std::size_t axis, const Slice& part) {
+void append_part(Slice& slice, std::size_t axis, const Slice& part) {
   slice.values = at::cat({slice.values, part.values}, static_cast<std::int64_t>(axis));
   const auto add = [](auto& list, const auto& more) {
     list.insert(list.end(), more.begin(), more.end());
@@ -144,7 +144,7 @@ void keep_spans(Slice& slice, std::size_t axis, const std::vector<Span>& spans,
     whole.notes = slice.notes;
     Slice part = whole;
     keep_span(part, axis, spans[i], option);
-    append(slice, axis, part);
+    append_part(slice, axis, part);
   }
 }
 
