@@ -398,6 +398,20 @@ class Labels(PageTest):
         self.assertLess(abs(left["wide"] - left["narrow"]), 6 * 7.4)
 
 
+    def test_the_number_of_the_last_column_is_whole(self):
+        """At 1,024 tokens in a narrow window the label 1000 is near the edge."""
+        self.browser.width(320)
+        self.addCleanup(self.browser.width, 1400)
+        script = self.browser.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
+            const write = CanvasRenderingContext2D.prototype.fillText; window.beyond = [];
+            CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+              if (this.textAlign === 'center' && x + this.measureText(text).width / 2 > parseFloat(this.canvas.style.width)) window.beyond.push(text);
+              return write.call(this, text, x, y); }"""})
+        self.addCleanup(self.browser.driver.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", script)
+        self.open("heads", "view=attention")
+        self.assertEqual(self.browser.run("return window.beyond"), [])
+
+
 class Safety(PageTest):
     def requests(self):
         seen = []
