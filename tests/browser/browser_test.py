@@ -133,6 +133,11 @@ class Views(PageTest):
         self.browser.keys("+")
         self.assertEqual(self.panel("return panel.querySelector('.drawer code').textContent"), f"lensbench plot made.h5 lens/target_rank {case} --tokens 4:11 --log -o figure.svg")
 
+    def test_figure_commands_name_ranks_as_the_archive_does(self):
+        """The first rank is 1, also where the page has fewer ranks than the archive."""
+        self.open("fewer_ranks")
+        self.assertEqual(self.figure_command("view=general"), "lensbench plot made.h5 lens/top_logit --case only --at rank=1 -o figure.svg")
+
     def test_figure_commands_of_trajectories_name_the_lines(self):
         self.open("whole", "case=prompt-2")
         start = "lensbench plot made.h5 lens"

@@ -365,6 +365,15 @@ def ideographs():
     return page, index_of([archive(page, cases=page.cases([], [], []), results=results)])
 
 
+def fewer_ranks():
+    """The first two ranks of an archive that has three."""
+    page = Page()
+    logits = page.variable("top_logit", ["layer", "token", "rank"], [(0, [2, 2, 2], [float(i) for i in range(8)])])
+    result = {"name": "lens", "tool": "", "attributes": {}, "dims": [dim("layer", 2), dim("token", 2), dim("rank", 3, page.block(["1", "2", "3"], "strings"))],
+              "tokens": token_axis(page, {0: TEXT[:2]}), "variables": [logits]}
+    return page, index_of([archive(page, cases=page.cases(["only"], ["".join(TEXT[:2])], [0]), results=[result])])
+
+
 def png(width, height):
     """A PNG file of a red and green ramp."""
     rows = b"".join(b"\0" + bytes(x for column in range(width) for x in (255 * column // width, 255 * row // height, 90)) for row in range(height))
@@ -393,4 +402,4 @@ def blank():
     return page, index_of([archive(page, cases=page.cases([], [], []))])
 
 
-PAGES = {"whole": whole, "large": large, "heads": heads, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "alike": alike, "pictured": pictured, "ideographs": ideographs, "blank": blank}
+PAGES = {"whole": whole, "large": large, "heads": heads, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "alike": alike, "pictured": pictured, "ideographs": ideographs, "fewer_ranks": fewer_ranks, "blank": blank}

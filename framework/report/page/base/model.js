@@ -112,7 +112,9 @@ export class Archive {
     }
     const entry = result.dims?.find((one) => one.name === dim);
     const labels = entry?.labels ? await valuesOf(entry.labels) : [];
-    return Array.from({ length: size }, (_, i) => labels.length === size ? String(labels[i]) : String(i));
+    // A page keeps the first ranks of those that the archive has.
+    const isLabelled = labels.length === size || (dim === 'rank' && labels.length > size);
+    return Array.from({ length: size }, (_, i) => isLabelled ? String(labels[i]) : String(i));
   }
 
   /** Why a variable cannot be drawn for a case. */
