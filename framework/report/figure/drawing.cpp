@@ -191,6 +191,13 @@ Slice slice_of(const Drawing& drawing, const std::string& name) {
   return slice_of(drawing.dataset, drawing.dataset[name], drawing.request);
 }
 
+Slice slice_of_labels(const Drawing& drawing, const Variable& variable) {
+  Request request = drawing.request;
+  request.layers.reset();
+  request.at.clear();
+  return slice_of(drawing.dataset, variable, request);
+}
+
 Slice drawn_slice(Drawing& drawing) {
   const Request& request = drawing.request;
   Slice slice = slice_of(drawing.dataset, drawing.variable, request);

@@ -41,10 +41,12 @@ std::string ids_beside(const Drawing& drawing) {
   return best;
 }
 
-/// Texts of the most probable token of each cell; none if the ids are not those of a map.
+/// Texts of the most probable token of each cell, or of the rank that --at chooses; none if the ids
+/// are not those of a map.
 std::vector<std::string> top_tokens(const Drawing& drawing, const std::string& name) {
   Slice ids = slice_of(drawing, name);
-  fix(ids, *ids.find("rank"), 0);
+  // A map of another rank has that one's tokens.
+  if (const auto rank = ids.find("rank")) fix(ids, *rank, 0);
   if (ids.axes.size() != 2) return {};
   turn(ids);
   std::vector<std::string> texts;
@@ -62,10 +64,7 @@ std::vector<double> settled(const Drawing& drawing) {
   if (!drawing.dataset.contains(name)) return {};
   const Variable& variable = drawing.dataset[name];
   if (variable.is_text() || variable.dims != std::vector<std::string>{"token"}) return {};
-  // It has no layers to select from.
-  Request request = drawing.request;
-  request.layers.reset();
-  return values_of(slice_of(drawing.dataset, variable, request));
+  return values_of(slice_of_labels(drawing, variable));
 }
 
 MapPanel panel_of(const Slice& slice, std::string title) {

@@ -24,10 +24,7 @@ std::vector<double> coordinate(const Drawing& drawing, const std::string& name) 
   if (!drawing.dataset.contains(name)) return {};
   const Variable& variable = drawing.dataset[name];
   if (variable.is_text() || variable.dims != std::vector<std::string>{"image_token"}) return {};
-  // It has no layers to select from.
-  Request request = drawing.request;
-  request.layers.reset();
-  return values_of(slice_of(drawing.dataset, variable, request));
+  return values_of(slice_of_labels(drawing, variable));
 }
 
 /// Rectangles of the picture, or squares by row and column if its size is not in the archive.

@@ -1,7 +1,7 @@
 // Attention: all heads of a layer small, one large, and its row on the text.
 import { add, el, put } from '../base/dom.js';
 import { number, quoted, token, words } from '../base/format.js';
-import { atLabels, chosenOf, meaningOf, offset, plane } from '../base/model.js';
+import { atLabels, chosenOf, meaningOf, offset } from '../base/model.js';
 import { scaleOf } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { slider } from '../parts/frame.js';
@@ -24,11 +24,11 @@ function isCausal(values, start, rows, columns) {
   return true;
 }
 
-/** Keys after their query are left blank. */
-function withoutFuture({ rows, columns, values }) {
-  const kept = values.slice();
-  for (let i = 0; i < rows; ++i) kept.fill(NaN, i * columns + i + 1, (i + 1) * columns);
-  return { rows, columns, values: kept };
+/** The map from `start` on; keys after their query are left blank in that of a causal model. */
+function mapAt(all, start, rows, columns) {
+  const values = new Float32Array(all.slice(start, start + rows * columns));
+  if (isCausal(all, start, rows, columns)) for (let i = 0; i < rows; ++i) values.fill(NaN, i * columns + i + 1, (i + 1) * columns);
+  return { rows, columns, values };
 }
 
 function largestOf(values) {
@@ -103,8 +103,7 @@ class AttentionView extends FramedView {
 
   draw() {
     const { loaded, variable } = this;
-    const map = plane(loaded, ...loaded.dims.slice(-2), this.fixed());
-    this.plane = isCausal(loaded.values, ...this.place()) ? withoutFuture(map) : map;
+    this.plane = mapAt(loaded.values, ...this.place());
     this.scale = scaleTo(largestOf(this.plane.values));
     const where = this.dims.map((dim) => `${words(dim)} ${this.names[dim][this.index(dim)]}`).join(', ');
     this.frame.say(`${variable.result.name}: ${words(variable.name)}${where ? ` of ${where}` : ''}`, `${meaningOf(variable)}: how much each token (down) looks at each token before it (across). The text shows the row of the token under the cursor.`);

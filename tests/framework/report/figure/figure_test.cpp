@@ -1,6 +1,7 @@
 #include "report/figure/figure.hpp"
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/tensor.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -28,6 +29,7 @@ using lensbench::testing::cells;
 using lensbench::testing::Element;
 using lensbench::testing::elements;
 using lensbench::testing::grid_dataset;
+using lensbench::testing::letter;
 using lensbench::testing::message_of;
 using lensbench::testing::summary_dataset;
 using lensbench::testing::texts;
@@ -117,6 +119,27 @@ TEST(FigureHeatmap, ASpanLongerThanTheAxisIsSaid) {
   EXPECT_THAT(
       figure_of(grid_dataset(3, 8), {.variable = "value", .tokens = {Span{5, kNoEnd}}}).notes,
       Not(Contains(HasSubstr("--tokens"))));
+}
+
+TEST(FigureHeatmap, AMapOfAnotherRankHasItsTokens) {
+  Dataset data;
+  add_token_axis(data, {0, 1}, {letter(0), letter(1)});
+  add_layer_axis(data, 1);
+  data.add_coordinate("rank", at::tensor({1, 2}, at::kInt));
+  const std::vector<std::string> dims{"layer", "token", "rank"};
+  data.add("top_probability", dims, at::arange(8, at::kDouble).div(8).reshape({2, 2, 2}), "1",
+           "probability of each candidate");
+  data.add("top_id", dims, at::arange(10, 18, at::kLong).reshape({2, 2, 2}), "1", "candidates",
+           Holds::token_ids);
+  data.add("settled_layer", {"token"}, at::tensor({1, 1}, at::kInt), "1", "first final layer");
+  // Ids 10, 12, 14 and 16 are first, and 11, 13, 15 and 17 second.
+  const auto second = texts(figure_of(data, {.variable = "top_probability",
+                                             .at = {{"rank", "2"}},
+                                             .width_mm = 170,
+                                             .cells = CellContent::text})
+                                .svg);
+  EXPECT_THAT(second, IsSupersetOf({"·l", "·n", "·p", "·r"}));
+  for (const char* first : {"·k", "·m", "·o", "·q"}) EXPECT_THAT(second, Not(Contains(first)));
 }
 
 TEST(FigureHeatmap, CellsShowTheFirstChoiceNumbersOrNothing) {

@@ -86,6 +86,26 @@ TEST(FigurePatches, AChosenLayerIsDrawnAlone) {
   EXPECT_EQ(cells(figure.svg, 0)[0].attributes.at("fill"), hex(palette_colour("viridis", 0)));
 }
 
+// As the page asks for what it shows: one layer of one concept.
+TEST(FigurePatches, ALayerAndAConceptAreChosenByTheirLabels) {
+  Dataset data = map_dataset(true);
+  data.add({.name = "concept", .dims = {"concept"}, .strings = {"cat", "dog"}, .coordinate = true});
+  Variable value;
+  value.name = "log_probability";
+  value.dims = {"layer", "image_token", "concept"};
+  value.tensor = at::arange(24, at::kDouble).view({2, 6, 2});
+  value.attributes["view"] = std::string("image");
+  data.add(value);
+  const Figure figure =
+      patches_of(data, {.variable = "log_probability", .at = {{"layer", "7"}, {"concept", "dog"}}});
+  const auto rects = cells(figure.svg, 0);
+  ASSERT_EQ(rects.size(), 6u);
+  // Values 13, 15, ..., 23.
+  for (std::size_t token = 0; token < 6; ++token)
+    EXPECT_EQ(rects[token].attributes.at("fill"),
+              hex(palette_colour("viridis", static_cast<double>(token) / 5)));
+}
+
 TEST(FigurePatches, WithoutTheSizeOfThePictureTokensAreSquares) {
   const Figure figure = patches_of(map_dataset(false), {.variable = "value"});
   const auto rects = cells(figure.svg, 0);
