@@ -1,5 +1,5 @@
 // The archive as the views ask for it: variables by their view, parts of a case, labels, vocabulary.
-import { resolveChanges, valuesOf } from './blocks.js';
+import { partsOf, resolveChanges, valuesOf } from './blocks.js';
 import { inUnit, shellWord, words } from './format.js';
 
 /** Whether a dimension counts cases. */
@@ -25,6 +25,12 @@ export function chosenOf(variables, id) {
 /** What a variable is and its unit, as the beginning of a sentence. */
 export function meaningOf(variable) {
   return (variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase()) + inUnit(variable.unit);
+}
+
+/** What a part of a variable is, without the dimension `case`. */
+function shapeOf(variable, part) {
+  const kept = variable.dims.map((dim, at) => [dim, part.shape[at]]).filter(([dim, size]) => !isCase(dim) || size !== 1);
+  return { variable, dims: kept.map(([dim]) => dim), shape: kept.map(([, size]) => size ?? 1), approximate: Boolean(part.block.approximate) };
 }
 
 /** One archive of the page. */
@@ -97,11 +103,13 @@ export class Archive {
     if (!part) return null;
     let values = await valuesOf(part.block);
     if (part.block.encoding === 'changes') values = resolveChanges(values, part.shape[0]);
-    const kept = variable.dims.map((dim, at) => [dim, part.shape[at]]).filter(([dim, size]) => !isCase(dim) || size !== 1);
-    return {
-      variable, values, dims: kept.map(([dim]) => dim), shape: kept.map(([, size]) => size ?? 1),
-      approximate: Boolean(part.block.approximate),
-    };
+    return { ...shapeOf(variable, part), values };
+  }
+
+  /** As `load`, with `read(start, count)` for a part of the values in the place of all `values`. */
+  async loadParts(variable, caseIndex) {
+    const part = this.partOf(variable, caseIndex);
+    return part ? { ...shapeOf(variable, part), read: await partsOf(part.block) } : null;
   }
 
   /** Labels of a dimension of a result: texts, or numbers from 0. */

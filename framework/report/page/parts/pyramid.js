@@ -75,17 +75,17 @@ export class Pyramid {
 }
 
 /**
- * The map of `values` from `start` on, of so many rows and columns, with rows and columns halved as by a
- * pyramid that keeps the largest value, in one pass. `isLower`: only the lower triangle has values.
+ * A map with rows and columns halved as by a pyramid that keeps the largest value, in one pass. `isLower`:
+ * only the lower triangle has values.
  */
-export function pooled(values, start, rows, columns, halved, isLower) {
+export function pooled({ rows, columns, values }, halved, isLower) {
   const [down, across] = [rows, columns].map((size) => Math.ceil(size / 2 ** halved));
   const made = new Float32Array(down * across).fill(NaN);
   for (let i = 0; i < rows; ++i) {
     const from = (i >> halved) * across;
     const end = isLower ? Math.min(columns, i + 1) : columns;
     for (let j = 0; j < end; ++j) {
-      const value = values[start + i * columns + j];
+      const value = values[i * columns + j];
       const at = from + (j >> halved);
       if (!(made[at] >= value)) made[at] = Number.isNaN(value) ? made[at] : value;
     }

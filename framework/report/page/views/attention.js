@@ -17,18 +17,18 @@ function patternsOf(archive) {
   return archive.variables((one) => one.view === 'attention' && one.type !== 'string' && one.dims.length >= 2);
 }
 
-/** Whether keys after their query have no weight, as in a causal model, in the map from `start` on. */
-function isCausal(values, start, rows, columns) {
+/** Whether keys after their query have no weight, as in a causal model. */
+function isCausal({ rows, columns, values }) {
   if (rows !== columns) return false;
-  for (let i = 0; i < rows; ++i) for (let j = i + 1; j < columns; ++j) if (values[start + i * columns + j] > 0) return false;
+  for (let i = 0; i < rows; ++i) for (let j = i + 1; j < columns; ++j) if (values[i * columns + j] > 0) return false;
   return true;
 }
 
-/** The map from `start` on; keys after their query are left blank in that of a causal model. */
-function mapAt(all, start, rows, columns) {
-  const values = new Float32Array(all.slice(start, start + rows * columns));
-  if (isCausal(all, start, rows, columns)) for (let i = 0; i < rows; ++i) values.fill(NaN, i * columns + i + 1, (i + 1) * columns);
-  return { rows, columns, values };
+/** Leaves keys after their query blank in the map of a causal model. */
+function withoutFuture(map) {
+  const { rows, columns, values } = map;
+  if (isCausal(map)) for (let i = 0; i < rows; ++i) values.fill(NaN, i * columns + i + 1, (i + 1) * columns);
+  return map;
 }
 
 function largestOf(values) {
@@ -68,7 +68,7 @@ class AttentionView extends FramedView {
     const index = this.caseIndex();
     const turn = this.turn = {};
     this.variable = chosenOf(variables, get('pattern'));
-    const [loaded, tokens] = await Promise.all([archive.load(this.variable, index), archive.tokens(this.variable.result, index)]);
+    const [loaded, tokens] = await Promise.all([archive.loadParts(this.variable, index), archive.tokens(this.variable.result, index)]);
     if (turn !== this.turn) return;
     this.loaded = null;
     this.box.hidden = !loaded;
@@ -94,16 +94,17 @@ class AttentionView extends FramedView {
     return Object.fromEntries(this.dims.map((dim) => [dim, dim === this.headDim && head !== undefined ? head : this.index(dim)]));
   }
 
-  /** Where the map of a head begins in the values, and its size. */
-  place(head) {
-    const { dims, shape } = this.loaded;
+  /** The map of a head; without a head that of the chosen one. */
+  mapOf(head) {
+    const { dims, shape, read } = this.loaded;
     const fixed = this.fixed(head);
-    return [offset(shape, dims.map((dim) => fixed[dim] || 0)), ...shape.slice(-2)];
+    const [rows, columns] = shape.slice(-2);
+    return { rows, columns, values: read(offset(shape, dims.map((dim) => fixed[dim] || 0)), rows * columns) };
   }
 
   draw() {
     const { loaded, variable } = this;
-    this.plane = mapAt(loaded.values, ...this.place());
+    this.plane = withoutFuture(this.mapOf());
     this.scale = scaleTo(largestOf(this.plane.values));
     const where = this.dims.map((dim) => `${words(dim)} ${this.names[dim][this.index(dim)]}`).join(', ');
     this.frame.say(`${variable.result.name}: ${words(variable.name)}${where ? ` of ${where}` : ''}`, `${meaningOf(variable)}: how much each token (down) looks at each token before it (across). The text shows the row of the token under the cursor.`);
@@ -129,9 +130,8 @@ class AttentionView extends FramedView {
   }
 
   picture(head) {
-    const { values } = this.loaded;
-    const place = this.place(head);
-    const map = pooled(values, ...place, halvings(kSmall / place[2]), isCausal(values, ...place));
+    const whole = this.mapOf(head);
+    const map = pooled(whole, halvings(kSmall / whole.columns), isCausal(whole));
     return paint(map, scaleTo(largestOf(map.values)), el('canvas', { 'aria-hidden': 'true' }));
   }
 
