@@ -439,6 +439,7 @@ class RealRuns(PageTest):
         "first_look": (["run", "first_look", "--profile"], ["overview", "lens", "trajectories", "tokens", "attribution", "generation", "statistics", "tables", "general", "profile", "receipts"]),
         "attention": (["tool", "attention"], ["overview", "attribution", "attention", "tables", "general", "profile", "receipts"]),
         "activation_patching": (["tool", "activation_patching", "--set", "corrupted= the God of Moses, of Aaron, and of"], ["overview", "attribution", "patching", "tables", "profile", "receipts"]),
+        "prediction_trajectory": (["run", "prediction_trajectory"], ["overview", "lens", "trajectories", "tokens", "statistics", "general", "profile", "receipts"]),
     }
 
     def test_figure_commands_draw_figures(self):
