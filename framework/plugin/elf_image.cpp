@@ -8,6 +8,7 @@
 #include <fstream>
 #include <lensbench/error.hpp>
 #include <sstream>
+#include <utility>
 
 // Reader of ELF files (System V ABI, chapters 4 and 5) without the loader. It finds the description
 // and the needed libraries before any code runs, and refuses what would end the process in the
@@ -94,27 +95,47 @@ void ElfImage::read_segments() {
       segments_.push_back({segment.p_vaddr, segment.p_offset, segment.p_filesz});
   }
   if (!dynamic) damaged("an ELF file without a dynamic section, so not a shared library");
-  read_dynamic(bytes_.subspan(dynamic->p_offset, dynamic->p_filesz));
+  read_dynamic(dynamic->p_offset, dynamic->p_offset + dynamic->p_filesz);
 }
 
 /// Needed libraries and search paths. Their texts are offsets into a table whose address may follow
 /// them, so they are read after all entries.
-void ElfImage::read_dynamic(std::span<const std::byte> section) {
-  Address strings = 0;
-  std::vector<std::uint64_t> needed, paths;
-  for (std::uint64_t at = 0; at + sizeof(Elf64_Dyn) <= section.size(); at += sizeof(Elf64_Dyn)) {
-    const auto entry = record_at<Elf64_Dyn>(section, at);
+void ElfImage::read_dynamic(std::uint64_t begin, std::uint64_t end) {
+  Address strings = 0, versions = 0;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> needed;  // offsets of entry and of text
+  std::vector<std::uint64_t> paths;
+  for (std::uint64_t at = begin; at + sizeof(Elf64_Dyn) <= end; at += sizeof(Elf64_Dyn)) {
+    const auto entry = record_at<Elf64_Dyn>(bytes_, at);
     if (entry.d_tag == DT_NULL) break;
-    if (entry.d_tag == DT_NEEDED) needed.push_back(entry.d_un.d_val);
+    if (entry.d_tag == DT_NEEDED) needed.emplace_back(at, entry.d_un.d_val);
     if (entry.d_tag == DT_RPATH || entry.d_tag == DT_RUNPATH) paths.push_back(entry.d_un.d_val);
     if (entry.d_tag == DT_STRTAB) strings = entry.d_un.d_val;
+    if (entry.d_tag == DT_VERNEED) versions = entry.d_un.d_val;
   }
-  for (const auto offset : needed) needed_.push_back(text(strings + offset));
+  const auto with_versions = versioned(versions, strings, needed.size());
+  for (const auto& [entry, offset] : needed) {
+    const std::string name = text(strings + offset);
+    needed_.push_back({name, entry, with_versions.contains(name)});
+  }
   for (const auto offset : paths) {
     // A colon at the end makes an empty last element visible, which means the current directory.
     std::istringstream list(text(strings + offset) + ":");
     for (std::string folder; std::getline(list, folder, ':');) search_path_.push_back(folder);
   }
+}
+
+/// Names of the libraries of whose symbols versions are needed: a list of records, each with the
+/// distance to the next one, at most one for each of the needed libraries.
+std::set<std::string> ElfImage::versioned(Address table, Address strings, std::size_t most) const {
+  std::set<std::string> names;
+  if (table == 0) return names;
+  for (std::size_t i = 0; i < most; ++i) {
+    const auto record = record_at<Elf64_Verneed>(bytes_, offset_of(table, sizeof(Elf64_Verneed)));
+    names.insert(text(strings + record.vn_file));
+    if (record.vn_next == 0) break;
+    table += record.vn_next;
+  }
+  return names;
 }
 
 /// Bytes of the file, which must be within it.
@@ -147,6 +168,16 @@ std::optional<std::string_view> ElfImage::section(std::string_view name) const {
 /// For the symbol of API 1, whose libraries do not have a section.
 bool ElfImage::contains(std::string_view text) const {
   return bytes_at(0, bytes_.size()).find(text) != std::string_view::npos;
+}
+
+/// Offset in the file of bytes at an address of memory, which must be within one segment.
+std::uint64_t ElfImage::offset_of(Address address, std::uint64_t size) const {
+  for (const Segment& segment : segments_) {
+    if (address < segment.address || address - segment.address >= segment.size) continue;
+    const std::uint64_t within = address - segment.address;
+    if (size <= segment.size - within) return segment.offset + within;
+  }
+  damaged("damaged: a table in it is outside the file's data; build it again");
 }
 
 /// Text at an address of memory, found through the segment that contains it. It must end within

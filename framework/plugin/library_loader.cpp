@@ -9,10 +9,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <system_error>
+#include <vector>
 
 #include "plugin/descriptor_reader.hpp"
 #include "plugin/refuse.hpp"
+#include "plugin/trial_copy.hpp"
 
 // Loading of libraries by the system's loader. docs/decisions/plugins-are-never-unloaded.md and
 // sealed-plugin-bytes.md have the reasons: a loaded library stays for good, and the loader gets the
@@ -98,6 +101,26 @@ void load_needed(const std::string& name, const LoadRequest& request) {
   }
 }
 
+/// Needed libraries come first: then the loader finds them in the process and does not search.
+void load_all_needed(const LoadRequest& request) {
+  for (const NeededLibrary& library : request.image->needed()) {
+    // A name with a slash is a path, which the loader takes as it is. The own libraries are there,
+    // and the loader would go through all that they need before it says so.
+    const std::string& name = library.name;
+    if (name.find('/') != std::string::npos || own_libraries().contains(name)) continue;
+    if (!is_in_process(name)) load_needed(name, request);
+  }
+}
+
+const PluginFactories& exported_factories(const boost::dll::shared_library& library,
+                                          const fs::path& path) {
+  if (!library.has(kFactoriesSymbol))
+    refuse_plugin(PluginFault::malformed, path,
+                  "symbol '" + std::string(kFactoriesSymbol) +
+                      "' is missing; describe the library with LENSBENCH_PLUGIN(...)");
+  return library.get<const PluginFactories>(kFactoriesSymbol);
+}
+
 /// A library that was given to the loader; `file` keeps the descriptor whose number is in its name.
 struct Loaded {
   SealedFile file;
@@ -118,17 +141,25 @@ std::mutex& loading() {
 
 }  // namespace
 
-/// Needed libraries come first: then the loader finds them in the process and does not search.
 const PluginFactories& open_library(const LoadRequest& request) {
-  // A name with a slash is a path, which the loader takes as it is.
-  for (const std::string& name : request.image->needed())
-    if (name.find('/') == std::string::npos && !is_in_process(name)) load_needed(name, request);
-  const auto library = open_file(request.file->loader_path(), request.path);
-  if (!library.has(kFactoriesSymbol))
-    refuse_plugin(PluginFault::malformed, request.path,
-                  "symbol '" + std::string(kFactoriesSymbol) +
-                      "' is missing; describe the library with LENSBENCH_PLUGIN(...)");
-  return library.get<const PluginFactories>(kFactoriesSymbol);
+  load_all_needed(request);
+  return exported_factories(open_file(request.file->loader_path(), request.path), request.path);
+}
+
+const PluginFactories& open_for_trial(const LoadRequest& request) {
+  load_all_needed(request);
+  // The memory stays open, because the loader identifies a library by its descriptor number.
+  static auto& copies = *new std::vector<FileDescriptor>;
+  copies.push_back(copy_without(own_libraries(), *request.file, *request.image, request.path));
+  std::optional<boost::dll::shared_library> library;
+  try {
+    library = open_file(memory_path(copies.back()), request.path);
+  } catch (const PluginError&) {
+    // None of its code has run. The library itself finds symbols that are not global in this
+    // process, and gives the reason if it cannot be loaded either.
+    return open_library(request);
+  }
+  return exported_factories(*library, request.path);
 }
 
 const PluginFactories* loaded_library(const std::string& sha256) {

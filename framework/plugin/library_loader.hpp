@@ -26,6 +26,11 @@ struct LoadRequest {
 /// \throws PluginError(not_loadable | insecure) with the loader's reason
 const PluginFactories& open_library(const LoadRequest& request);
 
+/// Loads a plug-in as `open_library` does, for a trial in a child process: a missing symbol is
+/// found, and its code runs, but from a copy of its bytes whose loading takes less time
+/// (trial_copy.cpp).
+const PluginFactories& open_for_trial(const LoadRequest& request);
+
 /// Descriptor of the library with this SHA-256 if `load_library` has loaded it; else null.
 const PluginFactories* loaded_library(const std::string& sha256);
 

@@ -1,228 +1,133 @@
 #include "plugin/load_probe.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstdint>
-#include <cstring>
+#include <memory>
+#include <thread>
 
-#include "plugin/descriptor_reader.hpp"
-
-// Trial of libraries in a child process. Static initialisers and constructors run when a library is
-// loaded, before anything of it can be asked: they may crash, exit, throw or never return. All of
-// that happens to the child, and the parent refuses the library with what it saw.
+// Trials of many libraries by several child processes. A child has the copy of the memory of this
+// process that fork makes, so that starting one costs as much time as loading a few libraries:
+// each gets at least that many.
 
 namespace lensbench {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using TrialClock = std::chrono::steady_clock;
 
-/// Message of the child: the start of a step, or the result for a library.
-struct Message {
-  enum Kind : std::uint32_t { step, passed, refused } kind;
-  PluginFault fault;
-  std::array<char, 1024> text;
-};
+constexpr std::size_t kLeastLibraries = 8;
+// Milliseconds between two looks at a child without a message: a process that a library started may
+// keep the pipe open after the child ends. A child that has closed it mostly ends soon.
+constexpr int kWait = 50, kShortWait = 5;
 
-/// Sends one message. Messages have one size, so that the reader always gets whole ones.
-void report(int pipe, Message::Kind kind, const std::string& text = "", PluginFault fault = {}) {
-  Message message{kind, fault, {}};
-  text.copy(message.text.data(), message.text.size() - 1);
-  // The message is smaller than PIPE_BUF, so the write is atomic.
-  while (write(pipe, &message, sizeof message) < 0 && errno == EINTR) {
-  }
-}
-
-/// Creates and destroys one object of each entry; each step is announced, so that a crash is
-/// attributed.
-void try_entries(const PluginFactories& library, const std::vector<EntryInfo>& entries, int pipe) {
-  for (std::size_t i = 0; i < std::min(library.n_factories, entries.size()); ++i) {
-    const PluginFactory& factory = library.factories[i];
-    report(pipe, Message::step,
-           std::string("making its ") + kind_name(entries[i].kind) + " '" + entries[i].name + "'");
-    try {
-      if (void* object = factory.create()) factory.destroy(object);
-    } catch (...) {
-      // An exception of a factory is reported when the bench creates the object.
-    }
-  }
-}
-
-void try_library(const LoadRequest& library, int pipe) {
-  report(pipe, Message::step, "loading it");
-  try {
-    const auto entries = read_descriptor(*library.image, library.path).entries;
-    try_entries(open_library(library), entries, pipe);
-    report(pipe, Message::passed);
-  } catch (const PluginError& error) {
-    report(pipe, Message::refused, error.what(), error.fault());
-  } catch (const std::exception& error) {
-    // A static constructor threw an exception, which may also end the process, because dlopen is
-    // declared noexcept: it is reported as a crash.
-    report(pipe, Message::refused,
-           "plug-in '" + library.path.string() + "': loading it failed: " + error.what(),
-           PluginFault::crashed);
-  }
-}
-
-/// Body of the child. It does not return: destructors of static objects belong to the parent.
-[[noreturn]] void run_child(const std::vector<LoadRequest>& libraries, std::size_t first, int pipe,
-                            int words) {
-  // The child must not outlive the parent, and leads a process group, so that what it starts ends
-  // with it.
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  setpgid(0, 0);
-  // A crash of the child is expected and must not leave a core dump.
-  const rlimit no_core{0, 0};
-  setrlimit(RLIMIT_CORE, &no_core);
-  // A library that reads would wait for the user.
-  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  dup2(null, STDIN_FILENO);
-  dup2(words, STDOUT_FILENO);
-  dup2(words, STDERR_FILENO);
-  for (std::size_t i = first; i < libraries.size(); ++i) try_library(libraries[i], pipe);
-  _exit(0);
-}
-
-/// A child process with the pipe for its messages.
-class Child {
+/// Libraries that one child after another tries, in their order.
+class TrialPart {
  public:
-  // Output goes to memory and not to a pipe, which a library could fill and then wait.
-  Child(const std::vector<LoadRequest>& libraries, std::size_t first)
-      : words_(memfd_create("words", MFD_CLOEXEC)) {
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0) fail();
-    reports_ = FileDescriptor(ends[0]);
-    // The parent's copy closes at the end of the constructor, so that the end of the child ends the
-    // pipe.
-    FileDescriptor write_end(ends[1]);
-    id_ = fork();
-    if (id_ < 0) fail();
-    if (id_ == 0) run_child(libraries, first, write_end.get(), words_.get());
-  }
-  ~Child() {
-    if (id_ > 0) wait(true);
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
+  using Verdicts = std::vector<std::optional<PluginError>>;
 
-  /// Next message; empty if the child ended or the time is over.
-  std::optional<Message> next(Clock::time_point until) {
-    while (Clock::now() < until) {
-      pollfd waiting{reports_.get(), POLLIN, 0};
-      // Short waits: a process that the library started may keep the pipe open after the child
-      // ends.
-      if (poll(&waiting, 1, 50) > 0) {
-        Message message{};
-        const ssize_t got = read(reports_.get(), &message, sizeof message);
-        message.text.back() = '\0';
-        if (got == static_cast<ssize_t>(sizeof message)) return message;
-        if (got >= 0) return std::nullopt;
-      } else if (wait(false)) {
-        return std::nullopt;
-      }
+  TrialPart(const std::vector<TrialLibrary>& libraries, std::vector<std::size_t> order,
+            std::chrono::milliseconds limit)
+      : libraries_(libraries), order_(std::move(order)), limit_(limit) {}
+
+  /// Starts a child for the libraries that remain. \return false if none do
+  bool goes_on() {
+    if (at_ < order_.size() && child_ == nullptr) {
+      child_ = std::make_unique<TrialChild>(libraries_, std::span(order_).subspan(at_));
+      begin_library();
     }
-    return std::nullopt;
+    return child_ != nullptr;
   }
+  int messages() const { return child_->messages(); }
 
-  /// Manner in which the child ended, as the end of a sentence that begins with "loading it".
-  std::string end(Clock::time_point until, std::chrono::milliseconds limit) {
-    // The child may still run after it closed the pipe.
-    while (!wait(false) && Clock::now() < until) poll(nullptr, 0, 5);
-    if (id_ > 0) {
-      wait(true);
-      return "takes more than " + std::to_string(limit.count() / 1000) + " s";
+  /// Takes a message that is there; else the library is refused if the child has ended or its time
+  /// is over. In this order: a child that has ended does not send anything more.
+  void proceed(Verdicts& verdicts) {
+    const bool is_over = child_->has_ended() || TrialClock::now() >= until_;
+    if (child_->has_message()) {
+      if (const auto message = child_->read()) take(*message, verdicts);
+    } else if (is_over) {
+      give_up(verdicts);
     }
-    if (WIFSIGNALED(status_))
-      return std::string("ends the process (") + strsignal(WTERMSIG(status_)) + ")";
-    return "ends the process (exit with code " + std::to_string(WEXITSTATUS(status_)) + ")";
-  }
-
-  /// Last output of the child, in one line.
-  std::string words() const {
-    std::array<char, 512> text{};
-    const off_t size = lseek(words_.get(), 0, SEEK_END);
-    const off_t from = std::max<off_t>(0, size - static_cast<off_t>(text.size() - 1));
-    const ssize_t got = pread(words_.get(), text.data(), text.size() - 1, from);
-    std::string line(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-    // Control characters must not reach the terminal.
-    for (char& c : line)
-      if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';
-    line.erase(
-        std::unique(line.begin(), line.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
-        line.end());
-    while (!line.empty() && line.back() == ' ') line.pop_back();
-    return line.empty() ? "" : ", output: " + line;
   }
 
  private:
-  [[noreturn]] static void fail() {
-    throw PluginError(PluginFault::not_loadable,
-                      "plug-ins cannot be tested: cannot start a process: " + errno_text(errno));
+  /// Each library has the whole limit for itself.
+  void begin_library() {
+    step_ = "loading it";
+    until_ = TrialClock::now() + limit_;
   }
 
-  /// Collects the exit status.
-  /// \param kill_first  end the child instead of asking whether it has ended
-  bool wait(bool kill_first) {
-    if (id_ <= 0) return true;
-    if (kill_first) kill(id_, SIGKILL);
-    pid_t got = 0;
-    while ((got = waitpid(id_, &status_, kill_first ? 0 : WNOHANG)) < 0 && errno == EINTR) {
+  void take(const TrialMessage& message, Verdicts& verdicts) {
+    if (message.kind == TrialMessage::step || message.kind == TrialMessage::was_read) {
+      step_ = message.text.data();
+      // The time for reading a library depends on the disk, not on its code.
+      if (message.kind == TrialMessage::was_read) until_ = TrialClock::now() + limit_;
+      return;
     }
-    if (got == 0) return false;
-    kill(-id_, SIGKILL);  // processes that the child started
-    id_ = -1;
-    return true;
+    if (message.kind == TrialMessage::refused)
+      verdicts[order_[at_]] = PluginError(message.fault, message.text.data());
+    ++at_;
+    if (at_ == order_.size()) child_.reset();
+    begin_library();
   }
 
-  FileDescriptor words_, reports_;
-  pid_t id_ = -1;
-  int status_ = 0;
+  /// The library that the child was trying when it ended is refused.
+  void give_up(Verdicts& verdicts) {
+    const std::size_t library = order_[at_];
+    verdicts[library] =
+        PluginError(PluginFault::crashed, "plug-in '" + libraries_[library].path.string() +
+                                              "': " + step_ + " " + child_->end(limit_) +
+                                              "; fix its static initialisers and constructors");
+    child_.reset();
+    ++at_;
+  }
+
+  const std::vector<TrialLibrary>& libraries_;
+  std::vector<std::size_t> order_;
+  std::chrono::milliseconds limit_;
+  std::size_t at_ = 0;  ///< place in the order of the library that is being tried
+  std::unique_ptr<TrialChild> child_;
+  std::string step_;
+  TrialClock::time_point until_;
 };
+
+/// Deals the libraries out, so that neighbours, which often are of one kind and size, are in
+/// different parts.
+std::vector<TrialPart> trial_parts(const std::vector<TrialLibrary>& libraries,
+                                   std::chrono::milliseconds limit) {
+  std::vector<std::vector<std::size_t>> orders(
+      trial_children(libraries.size(), std::thread::hardware_concurrency()));
+  for (std::size_t i = 0; i < libraries.size(); ++i) orders[i % orders.size()].push_back(i);
+  std::vector<TrialPart> parts;
+  for (auto& order : orders) parts.emplace_back(libraries, std::move(order), limit);
+  return parts;
+}
 
 }  // namespace
 
-/// One child tries as many libraries as it survives; the next one goes on with the library after
-/// it.
-std::vector<std::optional<PluginError>> probe_libraries(const std::vector<LoadRequest>& libraries,
+std::size_t trial_children(std::size_t n_libraries, std::size_t n_processors) {
+  return std::max<std::size_t>(1, std::min(n_processors, n_libraries / kLeastLibraries));
+}
+
+std::vector<std::optional<PluginError>> probe_libraries(const std::vector<TrialLibrary>& libraries,
                                                         std::chrono::milliseconds limit) {
-  std::vector<std::optional<PluginError>> verdicts;
-  while (verdicts.size() < libraries.size()) {
-    Child child(libraries, verdicts.size());
-    std::string step = "loading it";
-    // Each library has the whole limit for itself.
-    auto until = Clock::now() + limit;
-    while (verdicts.size() < libraries.size()) {
-      const auto message = child.next(until);
-      const std::string subject = "plug-in '" + libraries[verdicts.size()].path.string() + "': ";
-      if (!message) {
-        verdicts.emplace_back(PluginError(PluginFault::crashed,
-                                          subject + step + " " + child.end(until, limit) +
-                                              " in a test process" + child.words() +
-                                              "; fix its static initialisers and constructors"));
-        break;
-      }
-      if (message->kind == Message::step) {
-        step = message->text.data();
-        continue;
-      }
-      if (message->kind == Message::passed) verdicts.emplace_back();
-      if (message->kind == Message::refused)
-        verdicts.emplace_back(PluginError(message->fault, message->text.data()));
-      step = "loading it";
-      until = Clock::now() + limit;
+  TrialPart::Verdicts verdicts(libraries.size());
+  std::vector<TrialPart> parts = trial_parts(libraries, limit);
+  for (;;) {
+    std::vector<TrialPart*> active;
+    std::vector<pollfd> waiting;
+    int wait = kWait;
+    for (TrialPart& part : parts) {
+      if (!part.goes_on()) continue;
+      active.push_back(&part);
+      // `poll` ignores a negative descriptor.
+      waiting.push_back({part.messages(), POLLIN, 0});
+      if (part.messages() < 0) wait = kShortWait;
     }
+    if (active.empty()) return verdicts;
+    poll(waiting.data(), waiting.size(), wait);
+    for (TrialPart* part : active) part->proceed(verdicts);
   }
-  return verdicts;
 }
 
 }  // namespace lensbench

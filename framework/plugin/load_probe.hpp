@@ -5,16 +5,21 @@
 #include <optional>
 #include <vector>
 
-#include "plugin/library_loader.hpp"
+#include "plugin/trial_child.hpp"
 
 namespace lensbench {
 
-/// Tests libraries in a child process: loads them and creates and destroys one object of each
+/// Number of child processes that try so many libraries at the same time.
+/// \param n_processors  processors that this process may use; 0: unknown
+std::size_t trial_children(std::size_t n_libraries, std::size_t n_processors);
+
+/// Tests libraries in child processes: loads them and creates and destroys one object of each
 /// entry, so that a crash, an exit, an exception of a static initialiser or an endless loop happens
-/// there. One child tests all libraries; after a library that ends it, a new child continues.
+/// there. Several children test a part of the libraries each; after a library that ends one of
+/// them, a new child continues with its part.
 /// \param limit  time limit for one library
 /// \return for each library, empty if it passed, else the reason why it is refused
-std::vector<std::optional<PluginError>> probe_libraries(const std::vector<LoadRequest>& libraries,
+std::vector<std::optional<PluginError>> probe_libraries(const std::vector<TrialLibrary>& libraries,
                                                         std::chrono::milliseconds limit);
 
 }  // namespace lensbench

@@ -55,14 +55,12 @@ SealedFile seal_again(const PluginInfo& info, const PathTrust& trust) {
 struct Candidate {
   Candidate(const PluginInfo& info, PathTrust accepted)
       : path(info.path),
-        sha256(info.sha256),
         trust(std::move(accepted)),
         file(seal_again(info, trust)),
         image(file.bytes(), path) {}
   LoadRequest request() const { return {path, &file, &image, &trust}; }
 
   fs::path path;
-  std::string sha256;
   PathTrust trust;
   SealedFile file;
   ElfImage image;
@@ -136,28 +134,28 @@ void PluginHost::load_directory(const fs::path& directory) {
   }
 }
 
-/// Tests all libraries in as few child processes as possible. One that fails is removed with all
-/// its entries.
+/// The child processes read the libraries, which takes about as long as loading them. One that
+/// fails is removed with all its entries.
 void PluginHost::try_all() {
-  std::vector<std::unique_ptr<Candidate>> candidates;
-  std::map<fs::path, PluginError> failed;
+  std::vector<const PluginInfo*> untried;
   std::set<fs::path> seen;
-  for (const auto& entry : entries_) {
-    if (!seen.insert(entry.path).second || tried_.contains(entry.sha256)) continue;
-    try {
-      candidates.push_back(std::make_unique<Candidate>(entry, trust_of(entry.path)));
-    } catch (const PluginError& error) {
-      failed.emplace(entry.path, error);
-    }
-  }
-  std::vector<LoadRequest> requests;
-  for (const auto& candidate : candidates) requests.push_back(candidate->request());
-  const auto verdicts = probe_libraries(requests, policy_.load_limit);
+  for (const auto& entry : entries_)
+    if (seen.insert(entry.path).second && !tried_.contains(entry.sha256)) untried.push_back(&entry);
+  std::vector<std::unique_ptr<Candidate>> candidates;  // those of a child, in its memory
+  std::vector<TrialLibrary> libraries;
+  for (const auto* info : untried)
+    libraries.push_back({info->path, [this, info, &candidates] {
+                           candidates.push_back(
+                               std::make_unique<Candidate>(*info, trust_of(info->path)));
+                           return candidates.back()->request();
+                         }});
+  const auto verdicts = probe_libraries(libraries, policy_.load_limit);
+  std::map<fs::path, PluginError> failed;
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     if (verdicts[i])
-      failed.emplace(candidates[i]->path, *verdicts[i]);
+      failed.emplace(untried[i]->path, *verdicts[i]);
     else
-      tried_.insert(candidates[i]->sha256);
+      tried_.insert(untried[i]->sha256);
   }
   for (const auto& [path, error] : failed) refusals_.push_back({path, error.fault(), error.what()});
   std::erase_if(entries_, [&](const PluginInfo& entry) { return failed.contains(entry.path); });
@@ -242,9 +240,10 @@ const PluginInfo& PluginHost::find(PluginEntryKind kind, const std::string& name
 const PluginFactory& PluginHost::open(const PluginInfo& info) const {
   if (const auto* known = loaded_library(info.sha256)) return factory_in(*known, info);
   Candidate candidate(info, trust_of(info.path));
-  if (!tried_.contains(info.sha256))
-    if (const auto failure = probe_libraries({candidate.request()}, policy_.load_limit).front())
-      throw *failure;
+  if (!tried_.contains(info.sha256)) {
+    const TrialLibrary library{info.path, [&] { return candidate.request(); }};
+    if (const auto failure = probe_libraries({library}, policy_.load_limit).front()) throw *failure;
+  }
   return factory_in(load_library(std::move(candidate.file), info.path, candidate.trust), info);
 }
 

@@ -25,13 +25,18 @@ constexpr std::size_t kMostBytes = std::size_t{2} << 30;
 FileDescriptor new_memory(const std::filesystem::path& path) {
   // Names of memory files are limited to 249 bytes.
   const std::string name = path.filename().string().substr(0, 200);
+  const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 #ifdef MFD_EXEC
   // Newer kernels may require this flag for memory that will contain code; older ones refuse it.
-  if (FileDescriptor memory(memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC));
-      memory)
-    return memory;
+  FileDescriptor memory(memfd_create(name.c_str(), flags | MFD_EXEC));
+  if (!memory) memory = FileDescriptor(memfd_create(name.c_str(), flags));
+#else
+  FileDescriptor memory(memfd_create(name.c_str(), flags));
 #endif
-  return FileDescriptor(memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!memory)
+    refuse_plugin(PluginFault::not_loadable, path,
+                  "cannot be copied to memory: " + errno_text(errno));
+  return memory;
 }
 
 void write_all(int descriptor, std::span<const std::byte> bytes,
@@ -48,11 +53,19 @@ void write_all(int descriptor, std::span<const std::byte> bytes,
 
 }  // namespace
 
+FileDescriptor copy_to_memory(std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  FileDescriptor memory = new_memory(path);
+  write_all(memory.get(), bytes, path);
+  return memory;
+}
+
+/// The number of this process and not `self`: a debugger opens the path from another process.
+std::string memory_path(const FileDescriptor& memory) {
+  return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(memory.get());
+}
+
 SealedFile::SealedFile(const FileDescriptor& descriptor, const std::filesystem::path& path)
     : memory_(new_memory(path)) {
-  if (!memory_)
-    refuse_plugin(PluginFault::not_loadable, path,
-                  "cannot be copied to memory: " + errno_text(errno));
   // Hash and copy are made from the same blocks.
   std::vector<std::byte> block(1 << 18);
   std::size_t size = 0;
@@ -96,10 +109,5 @@ SealedFile::SealedFile(SealedFile&& other) noexcept
     : memory_(std::move(other.memory_)),
       sha256_(std::move(other.sha256_)),
       bytes_(std::exchange(other.bytes_, {})) {}
-
-/// The number of this process and not `self`: a debugger opens the path from another process.
-std::string SealedFile::loader_path() const {
-  return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(memory_.get());
-}
 
 }  // namespace lensbench

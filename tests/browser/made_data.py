@@ -270,6 +270,23 @@ def large(layers=101, tokens=4000):
     return page, index_of([entry])
 
 
+def falling_rows(n, reach):
+    """Codes of a pattern in which each token looks at those before it, the less the farther they are."""
+    far_to_near = bytes(1 + round(254 * math.exp(-(n - 1 - k) / reach)) for k in range(n))
+    return b"".join(far_to_near[n - 1 - q:] + b"\x01" * (n - 1 - q) for q in range(n))
+
+
+def heads(count=64, n=1024):
+    """Attention patterns of many heads over a long text, all of them in the page."""
+    page = Page()
+    texts = [WORDS[(7 * i) % len(WORDS)] for i in range(n)]
+    block = page.codes(b"".join(falling_rows(n, 1.5 + head) for head in range(count)), low=0.0, high=1.0)
+    pattern = page.variable("pattern", ["block", "head", "query_position", "key_position"], [], view="attention", long_name="attention weight")
+    pattern["parts"] = [{"case": 0, "shape": [1, count, n, n], "block": block}]
+    result = {"name": "attention", "tool": "attention", "attributes": {}, "dims": [dim("block", 1), dim("head", count)], "tokens": token_axis(page, {0: texts}), "variables": [pattern]}
+    return page, index_of([archive(page, cases=page.cases(["long"], ["".join(texts)[:200]], [0]), results=[result])])
+
+
 def many(count=10000):
     """An archive with many cases."""
     draw = random.Random(3)
@@ -314,22 +331,47 @@ def pixels():
     return page, index_of([archive(page, cases=page.cases(["only"], ["".join(TEXT[:4])], [0]), results=[result])])
 
 
-def comparison():
+def comparison(b_text=TEXT[:4] + [" the", " king"] + TEXT[5:9], pairs=[(i, i) for i in range(4)] + [(4, -1), (-1, 4), (-1, 5)] + [(i, i + 1) for i in range(5, 9)], points=()):
     """Two archives whose texts differ by a token."""
     draw = random.Random(5)
     page = Page()
-    a_text, b_text = TEXT[:9], TEXT[:4] + [" the", " king"] + TEXT[5:9]
+    a_text = TEXT[:9]
     entries = []
     for name, text in (("a.h5", a_text), ("b.h5", b_text)):
-        entries.append(archive(page, file=name, title=name, cases=page.cases(["prompt-1"], ["".join(text)], [0]), results=[lens_result(page, draw, {0: text})],
+        lens = lens_result(page, draw, {0: text})
+        for point in points:
+            lens["variables"] += lens_result(page, draw, {0: text}, prefix=point)["variables"]
+        entries.append(archive(page, file=name, title=name, cases=page.cases(["prompt-1"], ["".join(text)], [0]), results=[lens],
                                vocabulary={"id": page.block(range(len(WORDS)), "int32"), "text": page.block(WORDS, "strings")}))
-    pairs = [(i, i) for i in range(4)] + [(4, -1), (-1, 4), (-1, 5)] + [(i, i + 1) for i in range(5, 9)]
     more = {"recipe": [{"field": "model.file", "a": "kjv-gpt2/model.safetensors", "b": "kjv-gpt2-tuned/model.safetensors"}], "verdict": "differs",
             "variables": [{"result": "lens", "name": "entropy", "verdict": "differs", "max_difference": 1.3, "where": "layer 4, token 9 “ of”"},
                           {"result": "lens", "name": "top_id", "verdict": "within tolerance", "max_difference": 1e-7, "where": "layer 1, token 2"},
                           {"result": "lens", "name": "extra", "verdict": "only in A", "max_difference": None, "where": ""}],
             "alignment": [{"a_case": 0, "b_case": 0, "pairs": page.block([x for x, _ in pairs] + [y for _, y in pairs], "int32")}]}
     return page, index_of(entries, "comparison", comparison=more)
+
+
+def alike():
+    """Two archives with one text, and maps at two points."""
+    return comparison(TEXT[:9], [(i, i) for i in range(9)], ["attn_out_"])
+
+
+def ideographs():
+    """A map whose rows have names of six ideographs, or of ten letters."""
+    page = Page()
+    names = {"wide": ["神の国は近い", "神は光である"], "narrow": ["aaaaaaaaaa", "bbbbbbbbbb"]}
+    results = [{"name": name, "tool": "", "attributes": {}, "dims": [dim("component", 2, page.block(rows, "strings")), dim("method", 3)],
+                "variables": [page.variable("effect", ["component", "method"], [(None, [2, 3], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])], view="heatmap")]} for name, rows in names.items()]
+    return page, index_of([archive(page, cases=page.cases([], [], []), results=results)])
+
+
+def fewer_ranks():
+    """The first two ranks of an archive that has three."""
+    page = Page()
+    logits = page.variable("top_logit", ["layer", "token", "rank"], [(0, [2, 2, 2], [float(i) for i in range(8)])])
+    result = {"name": "lens", "tool": "", "attributes": {}, "dims": [dim("layer", 2), dim("token", 2), dim("rank", 3, page.block(["1", "2", "3"], "strings"))],
+              "tokens": token_axis(page, {0: TEXT[:2]}), "variables": [logits]}
+    return page, index_of([archive(page, cases=page.cases(["only"], ["".join(TEXT[:2])], [0]), results=[result])])
 
 
 def png(width, height):
@@ -360,4 +402,4 @@ def blank():
     return page, index_of([archive(page, cases=page.cases([], [], []))])
 
 
-PAGES = {"whole": whole, "large": large, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "pictured": pictured, "blank": blank}
+PAGES = {"whole": whole, "large": large, "heads": heads, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "alike": alike, "pictured": pictured, "ideographs": ideographs, "fewer_ranks": fewer_ranks, "blank": blank}

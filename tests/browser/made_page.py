@@ -63,6 +63,11 @@ class Page:
         self.blocks.append(deflate(data))
         return head
 
+    def codes(self, data, **head):
+        """A block of codes that are made already, a byte each, of `linear8`."""
+        self.blocks.append(deflate(data))
+        return {"block": len(self.blocks) - 1, "type": "float32", "count": len(data), "encoding": "linear8", "approximate": True, **head}
+
     def values(self, head):
         """The values of a plain block of numbers."""
         return array.array(CODES[head["type"]], zlib.decompress(base64.b64decode(self.blocks[head["block"]]), -15))

@@ -106,6 +106,18 @@ void stopped_run_names_the_command_that_goes_on(int signal) {
   EXPECT_FALSE(fs::exists(directory / "it's here.run"));
 }
 
+TEST(Resume, AStoppedRunHasAPageThatSaysThatItIsIncomplete) {
+  const TempDir directory, output;
+  directory.write("prompts.txt", prompts(12));
+  const auto child = testing::start(command(directory, "a.h5"), output.path());
+  ASSERT_TRUE(wait_for_a_unit(directory / "a.run"));
+  kill(child, SIGTERM);
+  testing::wait_for(child, output.path());
+  const auto outcome = testing::lensbench({"report", directory / "a.run"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(testing::slurp(directory / "a.html"), HasSubstr("of 12 cases are safe so far"));
+}
+
 TEST(Resume, IsNamedWordForWordAfterSigint) {
   stopped_run_names_the_command_that_goes_on(SIGINT);
 }

@@ -5,20 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "core/files/sha256.hpp"
+#include "framework/vision/hashes.hpp"
 #include "vision/prepare.hpp"
 
 namespace lensbench::vision {
 namespace {
 
 using Json = nlohmann::json;
-
-template <class T>
-std::string hash_of(const std::vector<T>& values) {
-  Sha256 hash;
-  hash.update(std::as_bytes(std::span(values)));
-  return to_hex(hash.finish());
-}
 
 Json answer(const Json& request) {
   PictureSettings settings;

@@ -87,6 +87,19 @@ figure::Span span_of(const std::string& option, const std::string& text) {
   return span;
 }
 
+std::vector<figure::Span> spans_of(const std::string& option, const std::string& text) {
+  std::vector<figure::Span> spans;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const auto end = std::min(text.find(',', begin), text.size());
+    const figure::Span span = span_of(option, text.substr(begin, end - begin));
+    if (!spans.empty() && span.first <= spans.back().last)
+      refuse(option, text, "numbers in increasing order, such as 2,5:7");
+    spans.push_back(span);
+    begin = end + 1;
+  }
+  return spans;
+}
+
 std::pair<double, double> range_of(const std::string& option, const std::string& text) {
   const auto colon = text.find(':');
   if (colon != std::string::npos) {
@@ -101,7 +114,7 @@ figure::Request figure_request(const Options& options) {
   figure::Request request;
   if (options.given("kind")) request.kind = figure::kind_of(options.text("kind"));
   if (options.given("layers")) request.layers = span_of("layers", options.text("layers"));
-  if (options.given("tokens")) request.tokens = span_of("tokens", options.text("tokens"));
+  if (options.given("tokens")) request.tokens = spans_of("tokens", options.text("tokens"));
   if (options.given("range")) request.range = range_of("range", options.text("range"));
   for (const std::string& text : options.list("at")) {
     const auto equals = text.find('=');

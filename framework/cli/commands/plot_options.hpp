@@ -1,6 +1,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/parse/options.hpp"
 #include "report/figure/figure.hpp"
@@ -19,6 +21,8 @@ double dpi_of(const Options& options, figure::Format format);
 double length_in_mm(const std::string& option, const std::string& text);
 /// Span of a text such as `2:5`, `2:`, `:5` or `2`. \throws UsageError naming the option
 figure::Span span_of(const std::string& option, const std::string& text);
+/// Spans of a list such as `2,5:7`, in increasing order. \throws UsageError naming the option
+std::vector<figure::Span> spans_of(const std::string& option, const std::string& text);
 /// Range of a text such as `-1:1`. \throws UsageError naming the option
 std::pair<double, double> range_of(const std::string& option, const std::string& text);
 

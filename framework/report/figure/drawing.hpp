@@ -45,7 +45,8 @@ std::string value_words(const Drawing& drawing);
 Slice drawn_slice(Drawing& drawing);
 /// A slice of another variable of the dataset for the same request.
 Slice slice_of(const Drawing& drawing, const std::string& name);
-/// Slice of a variable with one value for each token, which --layers and --at do not apply to.
+/// Slice of a variable that only numbers tokens, so that nothing is chosen of it but the case and
+/// the tokens.
 Slice slice_of_labels(const Drawing& drawing, const Variable& variable);
 /// Whether smaller and larger values than zero matter: by the attribute `view`, the comparison with
 /// another archive, or the values.

@@ -64,7 +64,7 @@ struct Request {
   std::optional<std::int64_t> case_number = {};
   std::string case_id = {};         ///< id of that case, for the title
   std::optional<Span> layers = {};  ///< numbers of layers or blocks; empty: all
-  std::optional<Span> tokens = {};  ///< positions of tokens in the case; empty: all
+  std::vector<Span> tokens = {};    ///< positions of tokens in the case, in order; empty: all
   /// Labels at which dimensions are fixed, by the name of the dimension.
   std::map<std::string, std::string> at = {};
   /// Dataset whose variable of the same name is subtracted; its axes must have equal labels.

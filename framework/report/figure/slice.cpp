@@ -9,6 +9,7 @@
 
 #include "core/text/suggest.hpp"
 #include "report/figure/scale.hpp"
+#include "report/figure/spans.hpp"
 #include "report/terminal/numbers.hpp"
 #include "report/terminal/text.hpp"
 
@@ -18,10 +19,6 @@ namespace {
 using terminal::Blanks;
 using terminal::CaseRange;
 using terminal::visible;
-
-bool is_query_or_key(std::string_view dim) {
-  return dim.starts_with("query_position") || dim.starts_with("key_position");
-}
 
 CaseRange case_of(const Dataset& dataset, const Request& request) {
   const auto cases = terminal::token_cases(dataset);
@@ -93,36 +90,6 @@ Axis axis_of_dim(const Dataset& dataset, const std::string& dim, std::int64_t le
   return numbered_axis(dataset, dim, length);
 }
 
-void keep(Slice& slice, std::size_t axis, std::size_t first, std::size_t count) {
-  slice.values =
-      slice.values.narrow(static_cast<std::int64_t>(axis), static_cast<std::int64_t>(first),
-                          static_cast<std::int64_t>(count));
-  const auto cut = [&](auto& list) {
-    list.erase(list.begin() + static_cast<std::ptrdiff_t>(first + count), list.end());
-    list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(first));
-  };
-  cut(slice.axes[axis].labels);
-  cut(slice.axes[axis].numbers);
-}
-
-/// Keeps the indices whose numbers are within a span. Numbers of layers and positions increase.
-void keep_span(Slice& slice, std::size_t axis, const Span& span, const std::string& option) {
-  const auto& numbers = slice.axes[axis].numbers;
-  std::size_t first = 0, end = numbers.size();
-  while (first < end && numbers[first] < static_cast<double>(span.first)) ++first;
-  while (end > first && numbers[end - 1] > static_cast<double>(span.last)) --end;
-  const auto sentence = [&] {
-    return option + " " + std::to_string(span.first) + ":" +
-           (span.last == kNoEnd ? "" : std::to_string(span.last)) + ": the variable has " +
-           words_of(slice.axes[axis].dim) + " " + decimal(numbers.front(), 0) + " to " +
-           decimal(numbers.back(), 0);
-  };
-  if (first == end) throw UsageError(sentence());
-  if (span.last != kNoEnd && static_cast<double>(span.last) > numbers.back())
-    slice.notes.push_back(sentence() + "; the figure ends there");
-  keep(slice, axis, first, end - first);
-}
-
 /// Number of a case on the axis of cases.
 void select_case(Slice& slice, std::size_t axis, std::int64_t number) {
   const auto& numbers = slice.axes[axis].numbers;
@@ -169,29 +136,16 @@ void apply_labels(Slice& slice, const Request& request) {
   }
 }
 
-void apply_spans(Slice& slice, const Request& request) {
-  bool layers = false, tokens = false;
-  for (std::size_t axis = 0; axis < slice.axes.size(); ++axis) {
-    const std::string& dim = slice.axes[axis].dim;
-    if (request.layers && is_layer(dim))
-      keep_span(slice, axis, *request.layers, "--layers"), layers = true;
-    else if (request.tokens && (dim == "token" || is_query_or_key(dim)))
-      keep_span(slice, axis, *request.tokens, "--tokens"), tokens = true;
-  }
-  const auto lacks = [&](const char* option, const char* what) {
-    throw UsageError(request.variable + ": it does not have a dimension of " + what + "; leave " +
-                     option + " out");
-  };
-  if (request.layers && !layers) lacks("--layers", "layers or blocks");
-  if (request.tokens && !tokens) lacks("--tokens", "tokens");
-}
-
 }  // namespace
 
 std::optional<std::size_t> Slice::find(std::string_view dim) const {
   for (std::size_t i = 0; i < axes.size(); ++i)
     if (axes[i].dim == dim) return i;
   return std::nullopt;
+}
+
+bool is_query_or_key(std::string_view dim) {
+  return dim.starts_with("query_position") || dim.starts_with("key_position");
 }
 
 bool numbers_cases(std::string_view dim) {

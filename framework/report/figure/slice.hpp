@@ -38,6 +38,8 @@ struct Slice {
 /// Dimensions of a variable other than those that number cases.
 std::vector<std::string> dims_without_cases(const Variable& variable);
 bool numbers_cases(std::string_view dim);
+/// Whether a dimension counts the positions of an attention pattern.
+bool is_query_or_key(std::string_view dim);
 /// Whether a dimension counts layers, blocks or steps, so that a line may connect its values.
 bool is_ordered(const Dataset& dataset, const std::string& dim);
 bool is_layer(std::string_view dim);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/text/utf8.hpp"
+#include "report/figure/text_width_table.hpp"
 
 namespace lensbench::figure {
 namespace {
@@ -25,21 +26,51 @@ constexpr std::array<std::uint16_t, 95> kWidths{
 
 constexpr std::string_view kCut = "\u2026";
 
-double thousandths(char32_t character) {
+/// Letters of other alphabets are about as wide as the capitals of Latin.
+constexpr double kUsualLetter = 690;
+/// Advance of the pictures of Noto Color Emoji (2,550 of 2,048 units), the widest of the usual
+/// ones.
+constexpr double kEmoji = 1246;
+
+/// Whether fonts with coloured pictures have one for a character that is two cells wide.
+bool is_emoji(utf8proc_int32_t character) {
+  const auto kind = utf8proc_get_property(character)->boundclass;
+  return kind == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC ||
+         (character >= 0x1f300 && character <= 0x1faff);
+}
+
+/// Width of a character by the tables; 0 if they lack it.
+double tabulated(char32_t character) {
+  const auto in = [&](const auto& widths, char32_t first) -> double {
+    const bool has = character >= first && character < first + widths.size();
+    return has ? 10.0 * widths[character - first] : 0.0;
+  };
   if (character >= 0x20 && character <= 0x7e) return kWidths[character - 0x20];
+  for (const double width :
+       {in(kLatinWidths, 0xa1), in(kGreekWidths, 0x370), in(kCyrillicWidths, 0x400)})
+    if (width > 0) return width;
+  for (const WidthRange& range : kSignWidths)
+    if (character >= range.first && character <= range.last) return range.width;
+  return 0;
+}
+
+double thousandths(char32_t character) {
   switch (character) {
     case 0xb7:  // the mark of a blank, in Arial, where it is widest
       return 333;
-    case 0x2212:
+    case 0x2212:  // the minus sign
       return 838;
     case 0x2026:
       return 1000;
     default:
       break;
   }
-  const int cells = utf8proc_charwidth(static_cast<utf8proc_int32_t>(character));
-  // Letters of other alphabets are about as wide as the capitals of Latin.
-  return cells == 0 ? 0 : cells > 1 ? 1000 : 690;
+  const auto code = static_cast<utf8proc_int32_t>(character);
+  const int cells = utf8proc_charwidth(code);
+  if (cells == 0) return 0;
+  if (cells > 1) return is_emoji(code) ? kEmoji : 1000;
+  const double width = tabulated(character);
+  return width > 0 ? width : kUsualLetter;
 }
 
 /// A text without its middle: two fifths of the width are of its beginning.

@@ -8,8 +8,9 @@ namespace lensbench::figure {
 
 /// Width of a text in points. A text of ASCII is not wider in any family of a figure: its width is
 /// by the published widths of Helvetica, which Arial, Liberation Sans and Nimbus Sans share, or of
-/// DejaVu Sans, whichever is wider. East Asian wide characters have the width of their size; other
-/// characters a usual width, which some of them exceed.
+/// DejaVu Sans, whichever is wider. So are the letters of Latin, Greek and Cyrillic. East Asian
+/// wide characters have the width of their size, emoji a quarter more; other characters a usual
+/// width, which some of them exceed.
 /// \param text  from `visible`
 /// \param size  size of the font in points
 double text_width(std::string_view text, double size);

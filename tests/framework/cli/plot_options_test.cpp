@@ -45,6 +45,14 @@ TEST(PlotOptions, SpansIncludeBothEnds) {
     EXPECT_THROW(span_of("layers", wrong), UsageError) << wrong;
 }
 
+TEST(PlotOptions, ListsOfSpansAreInIncreasingOrder) {
+  using Spans = std::vector<figure::Span>;
+  EXPECT_EQ(spans_of("tokens", "2,5:7"), (Spans{{2, 2}, {5, 7}}));
+  EXPECT_EQ(spans_of("tokens", ":1,4:"), (Spans{{0, 1}, {4, figure::kNoEnd}}));
+  for (const char* wrong : {"", ",", "1,", ",1", "5,2", "1:3,3", "2:,5", "1,,2"})
+    EXPECT_THROW(spans_of("tokens", wrong), UsageError) << wrong;
+}
+
 TEST(PlotOptions, RangesAreTwoNumbers) {
   EXPECT_EQ(range_of("range", "-1:2.5"), (std::pair<double, double>(-1, 2.5)));
   for (const char* wrong : {"", "1", "1:", "2:1", "1:1", "a:b", "nan:1", "0:inf", "-inf:0"})

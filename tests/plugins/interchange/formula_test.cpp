@@ -49,7 +49,7 @@ TEST(AnExchange, OfNoDirectionIsTheBaseAndOfAllIsTheSource) {
 }
 
 TEST(APlacedBatch, ChangesOnePositionOfEachPromptAfterItsPadding) {
-  const Tokens three = with_ids({1, 2, 3}), two = with_ids({4, 5});
+  const Tokens three = prompt_of({1, 2, 3}), two = prompt_of({4, 5});
   const at::Tensor activation = at::arange(12, at::kFloat).reshape({2, 3, 2});
   const PlacedBatch first({three, two}, 0), last({three, two}, -1);
   // Rows 0, 1, 2 of the first prompt are (0, 1), (2, 3), (4, 5); the second begins at (8, 9).
@@ -122,7 +122,7 @@ class Splits : public ::testing::Test {
  protected:
   InterchangePair pair(std::int64_t base, std::int64_t source,
                        std::optional<bool> in_test = std::nullopt) const {
-    return {.base = with_ids({base}), .source = with_ids({source}), .in_test = in_test};
+    return {.base = prompt_of({base}), .source = prompt_of({source}), .in_test = in_test};
   }
   std::vector<std::int64_t> split(const std::vector<InterchangePair>& pairs) {
     Philox random(1, 0);

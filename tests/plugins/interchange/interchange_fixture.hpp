@@ -19,6 +19,7 @@
 #include "support/bench.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
+#include "support/prompts.hpp"
 #include "support/recorded_options.hpp"
 #include "support/results.hpp"
 #include "support/temp_dir.hpp"
@@ -27,6 +28,7 @@ namespace lensbench::interchange {
 
 using ::testing::HasSubstr;
 using testing::message_of;
+using testing::prompt_of;
 using testing::value_at;
 
 /// The tool on a model, with its declared parameters.
@@ -51,13 +53,6 @@ inline std::vector<InterchangePair> small_pairs(const InterchangeBench& bench, s
   for (std::int64_t i = 0; i < count; ++i)
     pairs.push_back(bench.pair({3, 7 + i}, {4 + i % 2, 7 + i}, 5 + i % 2));
   return pairs;
-}
-
-/// Tokens of a model that does not run.
-inline Tokens with_ids(std::vector<std::int64_t> ids) {
-  Tokens tokens;
-  tokens.ids = std::move(ids);
-  return tokens;
 }
 
 /// A matrix of float64 from its rows.

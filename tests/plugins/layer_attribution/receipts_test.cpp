@@ -12,6 +12,7 @@
 #include "attribution_fixture.hpp"
 #include "layer_attribution/analysis.hpp"
 #include "support/contexts.hpp"
+#include "support/interventions.hpp"
 #include "support/planted_facts.hpp"
 
 // Each receipt fails for the fault that it names, and passes on correct results.
@@ -19,11 +20,7 @@
 namespace lensbench::attribution {
 namespace {
 
-InterventionSite at_hook(const std::string& hook) {
-  InterventionSite site;
-  site.hook = hook;
-  return site;
-}
+using testing::at_hook;
 
 class AttributionReceipts : public ::testing::TestWithParam<std::string> {
  protected:

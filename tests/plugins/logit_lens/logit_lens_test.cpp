@@ -22,6 +22,7 @@
 #include "support/error_matchers.hpp"
 #include "support/random_model.hpp"
 #include "support/recorded_options.hpp"
+#include "support/tensors.hpp"
 
 // The reference decodes the residuals in float64 with the norms' published formulas and
 // log_softmax over the whole vocabulary. Tolerance 2e-5: the lens works on float32 logits of size
@@ -30,11 +31,9 @@
 namespace lensbench::lens {
 namespace {
 
-constexpr double kTolerance = 2e-5;
+using testing::largest_difference;
 
-double worst(const at::Tensor& ours, const at::Tensor& reference) {
-  return (ours.to(at::kDouble) - reference).abs().max().item<double>();
-}
+constexpr double kTolerance = 2e-5;
 
 at::Tensor final_norm64(const Model& model, const at::Tensor& residual) {
   const at::Tensor x = residual.to(at::kDouble);
@@ -88,11 +87,12 @@ TEST_P(LogitLensOf, EqualsFloat64AtEveryLayerAndPosition) {
   const at::Tensor last = log_p[-1].unsqueeze(0);
   const auto [top, ids] = log_p.topk(10, -1);
   EXPECT_TRUE(at::equal(lens["top_id"].tensor.to(at::kLong), ids));
-  EXPECT_LT(worst(lens["top_probability"].tensor, top.exp()), kTolerance);
-  EXPECT_LT(worst(lens["top_logit"].tensor, z.gather(-1, ids)), kTolerance);
-  EXPECT_LT(worst(lens["entropy"].tensor, -(log_p.exp() * log_p).sum(-1)), kTolerance);
-  EXPECT_LT(worst(lens["kl_final_to_layer"].tensor, (last.exp() * (last - log_p)).sum(-1)),
-            kTolerance);
+  EXPECT_LT(largest_difference(lens["top_probability"].tensor, top.exp()), kTolerance);
+  EXPECT_LT(largest_difference(lens["top_logit"].tensor, z.gather(-1, ids)), kTolerance);
+  EXPECT_LT(largest_difference(lens["entropy"].tensor, -(log_p.exp() * log_p).sum(-1)), kTolerance);
+  EXPECT_LT(
+      largest_difference(lens["kl_final_to_layer"].tensor, (last.exp() * (last - log_p)).sum(-1)),
+      kTolerance);
 }
 
 TEST_P(LogitLensOf, ScoresTheNextTokenAndAtTheLastPositionTheModelsOwn) {
@@ -105,13 +105,14 @@ TEST_P(LogitLensOf, ScoresTheNextTokenAndAtTheLastPositionTheModelsOwn) {
   EXPECT_TRUE(at::equal(lens["target_id"].tensor.to(at::kLong), target));
   const at::Tensor index = target.reshape({1, 9, 1}).expand({z.size(0), 9, 1});
   const at::Tensor log_p = at::log_softmax(z, -1).gather(-1, index).squeeze(-1);
-  EXPECT_LT(worst(lens["target_log_probability"].tensor, log_p), kTolerance);
-  EXPECT_LT(worst(lens["target_probability"].tensor, log_p.exp()), kTolerance);
-  EXPECT_LT(worst(lens["target_logit"].tensor, z.gather(-1, index).squeeze(-1)), kTolerance);
+  EXPECT_LT(largest_difference(lens["target_log_probability"].tensor, log_p), kTolerance);
+  EXPECT_LT(largest_difference(lens["target_probability"].tensor, log_p.exp()), kTolerance);
+  EXPECT_LT(largest_difference(lens["target_logit"].tensor, z.gather(-1, index).squeeze(-1)),
+            kTolerance);
   EXPECT_TRUE(
       at::equal(lens["target_rank"].tensor.to(at::kLong), 1 + (z > z.gather(-1, index)).sum(-1)));
   const at::Tensor cross_entropy = lens["cross_entropy"].tensor;
-  EXPECT_LT(worst(cross_entropy.narrow(1, 0, 8), -log_p.narrow(1, 0, 8)), kTolerance);
+  EXPECT_LT(largest_difference(cross_entropy.narrow(1, 0, 8), -log_p.narrow(1, 0, 8)), kTolerance);
   EXPECT_TRUE(cross_entropy.select(1, 8).isnan().all().item<bool>());
 }
 
@@ -127,10 +128,11 @@ TEST_P(LogitLensOf, DecodesOtherPointsAgainstTheModelsOwnPrediction) {
       const at::Tensor residual = bench.read("blocks." + std::to_string(block) + ".hook_" + point);
       const at::Tensor log_p =
           at::log_softmax(logits64(*bench.model, final_norm64(*bench.model, residual)), -1);
-      EXPECT_LT(worst(lens[point + "_target_log_probability"].tensor[block], log_p.select(1, 3)),
+      EXPECT_LT(largest_difference(lens[point + "_target_log_probability"].tensor[block],
+                                   log_p.select(1, 3)),
                 kTolerance);
-      EXPECT_LT(worst(lens[point + "_kl_final_to_layer"].tensor[block],
-                      (last.exp() * (last - log_p)).sum(-1)),
+      EXPECT_LT(largest_difference(lens[point + "_kl_final_to_layer"].tensor[block],
+                                   (last.exp() * (last - log_p)).sum(-1)),
                 kTolerance);
     }
   EXPECT_FALSE(lens.contains("settled_layer"));
@@ -142,7 +144,7 @@ TEST_P(LogitLensOf, UnembedsTheRawResidualWithoutTheNorm) {
   options.norm = false;
   const Dataset lens = bench.tool.analyze(bench.tokens, options);
   const at::Tensor log_p = at::log_softmax(logits64(*bench.model, bench.stream()), -1);
-  EXPECT_LT(worst(lens["entropy"].tensor, -(log_p.exp() * log_p).sum(-1)), kTolerance);
+  EXPECT_LT(largest_difference(lens["entropy"].tensor, -(log_p.exp() * log_p).sum(-1)), kTolerance);
   EXPECT_GT(lens["kl_final_to_layer"].tensor[-1].max().item<float>(), 0.0F);
 }
 
@@ -157,8 +159,9 @@ TEST_P(LogitLensOf, LastLayerIsWhatTheForwardPredicts) {
   const Dataset lens = bench.tool.analyze(bench.tokens, {});
   const at::Tensor logits = bench.model->forward(make_batch(bench.tokens)).logits[0];
   EXPECT_TRUE(at::equal(lens["top_id"].tensor[-1].select(1, 0).to(at::kLong), logits.argmax(-1)));
-  EXPECT_LT(worst(lens["top_logit"].tensor[-1],
-                  logits.gather(-1, lens["top_id"].tensor[-1].to(at::kLong)).to(at::kDouble)),
+  EXPECT_LT(largest_difference(
+                lens["top_logit"].tensor[-1],
+                logits.gather(-1, lens["top_id"].tensor[-1].to(at::kLong)).to(at::kDouble)),
             kTolerance);
 }
 
@@ -197,7 +200,8 @@ TEST_P(LogitLensOf, RunsARealResidualIndirectlyToTheModelsOwnPrediction) {
   for (std::int64_t layer = 0; layer <= bench.model->spec().n_layers; ++layer) {
     const Dataset one =
         bench.tool.at_layer(bench.tokens, layer, Target::token(7), LensPath::indirect);
-    EXPECT_LT(worst(one["logit"].tensor, logits.select(1, 7).to(at::kDouble)), kTolerance);
+    EXPECT_LT(largest_difference(one["logit"].tensor, logits.select(1, 7).to(at::kDouble)),
+              kTolerance);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "logit_lens/logit_lens.hpp"
 #include "support/bench.hpp"
 #include "support/folders.hpp"
+#include "support/interventions.hpp"
 #include "support/random_model.hpp"
 #include "support/sample_models.hpp"
 
@@ -24,11 +25,7 @@
 namespace lensbench::lens {
 namespace {
 
-InterventionSite at_hook(const std::string& hook) {
-  InterventionSite site;
-  site.hook = hook;
-  return site;
-}
+using testing::at_hook;
 
 class LensReceipt : public ::testing::TestWithParam<bool> {
  protected:

@@ -1,12 +1,14 @@
 // Reads the data blocks of the page: base64 of raw deflate in elements that the browser does not run,
 // or bytes that a server sent. A block is unpacked when a view asks for it, and kept.
 const unpacked = new Map();
+const unpackedCodes = new Map();
 let received = null;
 
 /** Uses blocks that a server sent, by their numbers, in place of those in the document. */
 export function useBlocks(blocks) {
   received = blocks;
   unpacked.clear();
+  unpackedCodes.clear();
 }
 
 async function inflate(bytes) {
@@ -33,8 +35,8 @@ const kArrays = {
   int8: Int8Array, int16: Int16Array, uint8: Uint8Array, uint16: Uint16Array,
 };
 
-/** Values that were stored in 8 or 16 bits: code 0 is a missing value, the others are steps. */
-function dequantise(codes, block, steps) {
+/** The value of each code of 8 or 16 bits: 0 is a missing value, the others are steps. */
+function valuesOfCodes(block, steps) {
   const { low, high } = block;
   const table = new Float32Array(steps + 2).fill(NaN);
   const isLog = block.encoding.startsWith('log');
@@ -43,8 +45,12 @@ function dequantise(codes, block, steps) {
     table[code] = isLog ? Math.exp(x) : x;
   }
   if (isLog && block.zero) table[1] = 0;
-  const values = new Float32Array(codes.length);
-  for (let i = 0; i < codes.length; ++i) values[i] = table[codes[i]];
+  return table;
+}
+
+function lookUp({ codes, table }, start, count) {
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; ++i) values[i] = table[codes[start + i]];
   return values;
 }
 
@@ -64,16 +70,33 @@ function texts(bytes) {
 
 /** Elements whose first bytes were stored together, then the second ones, and so on. */
 function whole(bytes, width) {
-  return bytes.map((_, i) => bytes[i % width * bytes.length / width + (i / width | 0)]);
+  if (width === 1) return bytes;
+  const count = bytes.length / width;
+  const made = new Uint8Array(bytes.length);
+  for (let k = 0; k < width; ++k) for (let i = 0; i < count; ++i) made[i * width + k] = bytes[k * count + i];
+  return made;
+}
+
+async function unpack(block) {
+  return LIVE ? received[block.block] : whole(await bytesOf(`block-${block.block}`), block.shuffled || 1);
+}
+
+function isCoded(block) {
+  return /(8|16)$/.test(block.encoding || '');
+}
+
+async function decodeCodes(block) {
+  const bytes = await unpack(block);
+  return block.encoding.endsWith('16') ? { codes: typed(bytes, 'uint16'), table: valuesOfCodes(block, 65534) } : { codes: bytes, table: valuesOfCodes(block, 254) };
 }
 
 async function decode(block) {
-  const bytes = LIVE ? received[block.block] : whole(await bytesOf(`block-${block.block}`), block.shuffled || 1);
-  const encoding = block.encoding || 'plain';
-  if (encoding === 'strings' || block.type === 'strings' || block.type === 'string') return texts(bytes);
-  if (encoding.endsWith('16')) return dequantise(typed(bytes, 'uint16'), block, 65534);
-  if (encoding.endsWith('8')) return dequantise(bytes, block, 254);
-  return typed(bytes, block.type);
+  if (isCoded(block)) {
+    const coded = await decodeCodes(block);
+    return lookUp(coded, 0, coded.codes.length);
+  }
+  const bytes = await unpack(block);
+  return block.encoding === 'strings' || block.type === 'strings' || block.type === 'string' ? texts(bytes) : typed(bytes, block.type);
 }
 
 /** The values of a block: a typed array, or a list of texts. */
@@ -82,6 +105,17 @@ export async function valuesOf(block) {
   if (block.values) return block.values.map((value) => value === null ? NaN : value);
   if (!unpacked.has(block.block)) unpacked.set(block.block, decode(block));
   return unpacked.get(block.block);
+}
+
+/** Reads parts of the numbers of a block, by the first one and their count: patterns of many heads would need much memory as a whole. */
+export async function partsOf(block) {
+  if (block.values || !isCoded(block)) {
+    const values = await valuesOf(block);
+    return (start, count) => Float32Array.from(values.slice(start, start + count));
+  }
+  if (!unpackedCodes.has(block.block)) unpackedCodes.set(block.block, decodeCodes(block));
+  const coded = await unpackedCodes.get(block.block);
+  return (start, count) => lookUp(coded, start, count);
 }
 
 /** Resolves ids stored as changes: 0 where the id is that of the layer below, else id + 1. */

@@ -52,6 +52,12 @@ export function words(name) {
   return String(name).replace(/_/g, ' ');
 }
 
+const kWide = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/gu;
+/** The width of a text in letters of Latin; ideographs and emoji are as wide as nearly two of them. */
+export function lettersWide(text) {
+  return Array.from(text).length + 0.75 * (text.match(kWide)?.length || 0);
+}
+
 /** A text cut at a number of characters. */
 export function shorten(text, most) {
   const letters = Array.from(String(text));

@@ -1,5 +1,5 @@
 // The archive as the views ask for it: variables by their view, parts of a case, labels, vocabulary.
-import { resolveChanges, valuesOf } from './blocks.js';
+import { partsOf, resolveChanges, valuesOf } from './blocks.js';
 import { inUnit, shellWord, words } from './format.js';
 
 /** Whether a dimension counts cases. */
@@ -25,6 +25,12 @@ export function chosenOf(variables, id) {
 /** What a variable is and its unit, as the beginning of a sentence. */
 export function meaningOf(variable) {
   return (variable.long_name || words(variable.name)).replace(/^./, (c) => c.toUpperCase()) + inUnit(variable.unit);
+}
+
+/** What a part of a variable is, without the dimension `case`. */
+function shapeOf(variable, part) {
+  const kept = variable.dims.map((dim, at) => [dim, part.shape[at]]).filter(([dim, size]) => !isCase(dim) || size !== 1);
+  return { variable, dims: kept.map(([dim]) => dim), shape: kept.map(([, size]) => size ?? 1), approximate: Boolean(part.block.approximate) };
 }
 
 /** One archive of the page. */
@@ -97,11 +103,13 @@ export class Archive {
     if (!part) return null;
     let values = await valuesOf(part.block);
     if (part.block.encoding === 'changes') values = resolveChanges(values, part.shape[0]);
-    const kept = variable.dims.map((dim, at) => [dim, part.shape[at]]).filter(([dim, size]) => !isCase(dim) || size !== 1);
-    return {
-      variable, values, dims: kept.map(([dim]) => dim), shape: kept.map(([, size]) => size ?? 1),
-      approximate: Boolean(part.block.approximate),
-    };
+    return { ...shapeOf(variable, part), values };
+  }
+
+  /** As `load`, with `read(start, count)` for a part of the values in the place of all `values`. */
+  async loadParts(variable, caseIndex) {
+    const part = this.partOf(variable, caseIndex);
+    return part ? { ...shapeOf(variable, part), read: await partsOf(part.block) } : null;
   }
 
   /** Labels of a dimension of a result: texts, or numbers from 0. */
@@ -112,7 +120,9 @@ export class Archive {
     }
     const entry = result.dims?.find((one) => one.name === dim);
     const labels = entry?.labels ? await valuesOf(entry.labels) : [];
-    return Array.from({ length: size }, (_, i) => labels.length === size ? String(labels[i]) : String(i));
+    // A page keeps the first ranks of those that the archive has.
+    const isLabelled = labels.length === size || (dim === 'rank' && labels.length > size);
+    return Array.from({ length: size }, (_, i) => isLabelled ? String(labels[i]) : String(i));
   }
 
   /** Why a variable cannot be drawn for a case. */
@@ -163,17 +173,33 @@ export function plane(loaded, down, across, fixed = {}) {
 }
 
 /** The `lensbench plot` line that draws a variable; of texts, token ids and single numbers, which have no figure, the line that writes them. */
-export function figureCommand(archive, variable, caseIndex, more = '') {
+export function figureCommand(archive, variable, caseIndex, more = '', file = 'figure.svg') {
   if (variable.is_token_id || variable.type === 'string' || variable.dims.every(isCase)) return archive.showCommand(variable);
   const isPart = variable.dims.some((dim) => dim === 'token' || isCase(dim)) || (variable.parts?.[0]?.case ?? -1) >= 0;
   const chosen = isPart && archive.ids.length ? ` --case ${shellWord(archive.caseName(caseIndex))}` : '';
   const name = shellWord(idOf(variable));
-  return `lensbench plot ${shellWord(archive.data.file)} ${name}${chosen}${more} -o figure.svg`;
+  return `lensbench plot ${shellWord(archive.data.file)} ${name}${chosen}${more} -o ${file}`;
 }
 
 /** The options of a figure command that fix dimensions: pairs of a dimension and a label. */
 export function atLabels(pairs = []) {
   return pairs.map((pair) => ` --at ${shellWord(pair.join('='))}`).join('');
+}
+
+/** The option of a figure command that cuts tokens out: neighbours of their positions as one span. */
+export function tokenSpans(positions) {
+  const spans = [];
+  for (const at of [...new Set(positions)].sort((a, b) => a - b)) {
+    const last = spans[spans.length - 1];
+    if (last && at === last[1] + 1) last[1] = at;
+    else spans.push([at, at]);
+  }
+  return spans.length ? ` --tokens ${spans.map(([first, last]) => first === last ? first : `${first}:${last}`).join()}` : '';
+}
+
+/** The option of a figure command for a logarithmic scale. */
+export function logOption(scale) {
+  return scale?.kind === 'log' ? ' --log' : '';
 }
 
 /** The names that the interval of a variable may have: of one variable, or of both ends. */

@@ -52,7 +52,8 @@ export function leave() {
 
 /**
  * A view's frame. `title` and `sentence` are texts, `rows(most)` returns `{caption, head, rows,
- * note}` for table and CSV (`isTable`: the picture is that table already), `command()` the figure command (or another one: `commandName`), `name` the name of the CSV file.
+ * note}` for table and CSV (`isTable`: the picture is that table already), `command()` the figure command or a list
+ * of them (or another command: `commandName`), `name` the name of the CSV file.
  */
 export function frame({ title, sentence, rows, command, commandName = 'figure command', isTable, name = 'table' }) {
   const id = newId('frame');
@@ -63,6 +64,7 @@ export function frame({ title, sentence, rows, command, commandName = 'figure co
   const tools = el('div.tools');
   const root = el('section.frame', { 'aria-labelledby': id }, el('div.top', {}, el('div', {}, heading, text), tools), body, drawer);
   let open = '';
+  const commands = () => [command()].flat().map(commandLine);
   const show = (kind, make, knob) => {
     const isOpen = open === kind;
     open = isOpen ? '' : kind;
@@ -75,7 +77,7 @@ export function frame({ title, sentence, rows, command, commandName = 'figure co
     add(tools, !isTable && knob, button('CSV', () => download(`${name}.csv`, csvText(rows(Infinity)))));
   }
   if (command) {
-    const knob = button(commandName, () => show('command', () => commandLine(command()), knob), { 'aria-expanded': 'false' });
+    const knob = button(commandName, () => show('command', commands, knob), { 'aria-expanded': 'false' });
     add(tools, knob);
   }
   return {
@@ -87,7 +89,7 @@ export function frame({ title, sentence, rows, command, commandName = 'figure co
     /** Draws the open table or command anew after a change of case or variable. */
     refresh() {
       if (open === 'table') put(drawer, tableOf(rows(kMostRows), kMostRows));
-      if (open === 'command') put(drawer, commandLine(command()));
+      if (open === 'command') put(drawer, commands());
     },
   };
 }

@@ -1,5 +1,6 @@
 // A map of values on a canvas, with a cursor that keys and the pointer move.
 import { add, el, newId } from '../base/dom.js';
+import { lettersWide } from '../base/format.js';
 import { keyed, leave } from './frame.js';
 import { announce } from './live.js';
 import { drawCursor, drawMap } from './matrix_draw.js';
@@ -10,7 +11,7 @@ import { Pyramid } from './pyramid.js';
  * Options: rows, columns, values (row by row), scale, rowLabel(i), columnLabel(j), describe(i, j),
  * label; and if wanted cellText(i, j), hatched(i, j), plainGaps (missing values are not hatched), contour (a row for each column), up (row 0 at
  * the bottom), signed, tokenColumns, rowTitle, columnTitle, tallest (pixels), cell (widest cell), onmove(i, j), onhover(i, j),
- * onpin(i, j), pins().
+ * onpin(i, j), pins(), onwindow() (other columns or rows are in sight).
  */
 export class Matrix {
   constructor() {
@@ -46,7 +47,7 @@ export class Matrix {
     const { options: o, window: w } = this;
     const width = Math.max(160, this.root.clientWidth || this.root.parentElement?.clientWidth || this.lastWidth || 640);
     this.lastWidth = width;
-    const longest = (label, count) => Math.max(...Array.from({ length: Math.min(count, 60) }, (_, k) => Array.from(label(Math.floor(k * count / Math.min(count, 60)))).length), Array.from(label(count - 1)).length);
+    const longest = (label, count) => Math.max(...Array.from({ length: Math.min(count, 60) }, (_, k) => lettersWide(label(Math.floor(k * count / Math.min(count, 60))))), lettersWide(label(count - 1)));
     const left = Math.min(width * 0.3, (o.rowTitle ? 34 : 18) + Math.min(16, longest(o.rowLabel, o.rows)) * 7.4);
     const columns = w.c1 - w.c0;
     const rows = w.r1 - w.r0;
@@ -127,7 +128,7 @@ export class Matrix {
     if (!this.options) return;
     this.row = Math.max(0, Math.min(this.options.rows - 1, row ?? this.row));
     this.column = Math.max(0, Math.min(this.options.columns - 1, column ?? this.column));
-    if (this.reveal()) this.draw();
+    if (this.reveal()) this.show(this.window);
     else this.drawCursor();
   }
 
@@ -201,16 +202,27 @@ export class Matrix {
     };
     const [c0, c1] = part(w.c0, w.c1, o.columns, column);
     const [r0, r1] = o.square ? part(w.r0, w.r1, o.rows, row) : [w.r0, w.r1];
-    this.window = { c0, c1, r0, r1 };
-    this.draw();
+    this.show({ c0, c1, r0, r1 });
   }
 
   pan(columns) {
     const w = this.window;
     const width = w.c1 - w.c0;
     const c0 = Math.max(0, Math.min(this.options.columns - width, w.c0 + columns));
-    this.window = { ...w, c0, c1: c0 + width };
+    this.show({ ...w, c0, c1: c0 + width });
+  }
+
+  /** Draws the columns and rows of a window. */
+  show(window) {
+    this.window = window;
     this.draw();
+    this.options.onwindow?.();
+  }
+
+  /** The columns in sight: the first, and the one after the last. */
+  columnsInSight() {
+    const { window: w, options: o } = this;
+    return o ? [Math.max(0, Math.floor(w.c0)), Math.min(o.columns, Math.ceil(w.c1))] : [0, 0];
   }
 
   /** Buttons that change the size, for those who use a pointer. */

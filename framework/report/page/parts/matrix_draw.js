@@ -158,8 +158,9 @@ function drawColumnLabels(map, context) {
     if (x > g.left + g.width) continue;
     if (isWide || step > 1 || !o.tokenColumns) {
       context.textAlign = 'center';
-      const text = step > 1 && o.tokenColumns ? String(j) : o.columnLabel(j);
-      context.fillText(fitted(context, text, isWide ? g.cw - 4 : step * g.cw - 4), x, y + 8);
+      const text = fitted(context, step > 1 && o.tokenColumns ? String(j) : o.columnLabel(j), isWide ? g.cw - 4 : step * g.cw - 4);
+      // A number at the last column would be cut off by the edge of the canvas.
+      context.fillText(text, Math.min(x, g.left + g.width + g.right - context.measureText(text).width / 2), y + 8);
     } else {
       context.save();
       context.translate(x, y);

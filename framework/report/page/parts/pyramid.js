@@ -74,6 +74,25 @@ export class Pyramid {
   }
 }
 
+/**
+ * A map with rows and columns halved as by a pyramid that keeps the largest value, in one pass. `isLower`:
+ * only the lower triangle has values.
+ */
+export function pooled({ rows, columns, values }, halved, isLower) {
+  const [down, across] = [rows, columns].map((size) => Math.ceil(size / 2 ** halved));
+  const made = new Float32Array(down * across).fill(NaN);
+  for (let i = 0; i < rows; ++i) {
+    const from = (i >> halved) * across;
+    const end = isLower ? Math.min(columns, i + 1) : columns;
+    for (let j = 0; j < end; ++j) {
+      const value = values[i * columns + j];
+      const at = from + (j >> halved);
+      if (!(made[at] >= value)) made[at] = Number.isNaN(value) ? made[at] : value;
+    }
+  }
+  return { rows: down, columns: across, values: made };
+}
+
 /** How often a side must be halved so that a cell is at least about a pixel wide. */
 export function halvings(cell) {
   return cell >= 1 ? 0 : Math.min(16, Math.ceil(Math.log2(1 / cell)));

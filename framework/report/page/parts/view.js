@@ -51,7 +51,7 @@ export class FramedView {
     add(this.frame.body, this.controls);
   }
 
-  command(more) {
-    return figureCommand(this.archive, this.variable, this.caseIndex(), more);
+  command(more, file) {
+    return figureCommand(this.archive, this.variable, this.caseIndex(), more, file);
   }
 }

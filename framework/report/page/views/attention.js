@@ -1,13 +1,13 @@
 // Attention: all heads of a layer small, one large, and its row on the text.
 import { add, el, put } from '../base/dom.js';
 import { number, quoted, token, words } from '../base/format.js';
-import { atLabels, chosenOf, meaningOf, plane } from '../base/model.js';
+import { atLabels, chosenOf, meaningOf, offset } from '../base/model.js';
 import { scaleOf } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { slider } from '../parts/frame.js';
 import { Legend } from '../parts/legend.js';
 import { Matrix } from '../parts/matrix.js';
-import { halvings, paint, Pyramid } from '../parts/pyramid.js';
+import { halvings, paint, pooled } from '../parts/pyramid.js';
 import { FramedView, mounting, putReason, touches, variablePicker } from '../parts/view.js';
 import { TokenText } from './tokens.js';
 
@@ -17,13 +17,28 @@ function patternsOf(archive) {
   return archive.variables((one) => one.view === 'attention' && one.type !== 'string' && one.dims.length >= 2);
 }
 
-/** Keys after their query have no weight in a causal model: they are left blank. */
+/** Whether keys after their query have no weight, as in a causal model. */
+function isCausal({ rows, columns, values }) {
+  if (rows !== columns) return false;
+  for (let i = 0; i < rows; ++i) for (let j = i + 1; j < columns; ++j) if (values[i * columns + j] > 0) return false;
+  return true;
+}
+
+/** Leaves keys after their query blank in the map of a causal model. */
 function withoutFuture(map) {
-  if (map.rows !== map.columns) return map;
-  for (let i = 0; i < map.rows; ++i) for (let j = i + 1; j < map.columns; ++j) if (map.values[i * map.columns + j] > 0) return map;
-  const values = Float32Array.from(map.values);
-  for (let i = 0; i < map.rows; ++i) values.fill(NaN, i * map.columns + i + 1, (i + 1) * map.columns);
-  return { ...map, values };
+  const { rows, columns, values } = map;
+  if (isCausal(map)) for (let i = 0; i < rows; ++i) values.fill(NaN, i * columns + i + 1, (i + 1) * columns);
+  return map;
+}
+
+function largestOf(values) {
+  let top = 1e-9;
+  for (let i = 0; i < values.length; ++i) if (values[i] > top) top = values[i];
+  return top;
+}
+
+function scaleTo(top) {
+  return scaleOf({ palette: 'viridis', kind: 'linear', domain: [0, top] });
 }
 
 class AttentionView extends FramedView {
@@ -53,7 +68,7 @@ class AttentionView extends FramedView {
     const index = this.caseIndex();
     const turn = this.turn = {};
     this.variable = chosenOf(variables, get('pattern'));
-    const [loaded, tokens] = await Promise.all([archive.load(this.variable, index), archive.tokens(this.variable.result, index)]);
+    const [loaded, tokens] = await Promise.all([archive.loadParts(this.variable, index), archive.tokens(this.variable.result, index)]);
     if (turn !== this.turn) return;
     this.loaded = null;
     this.box.hidden = !loaded;
@@ -79,15 +94,18 @@ class AttentionView extends FramedView {
     return Object.fromEntries(this.dims.map((dim) => [dim, dim === this.headDim && head !== undefined ? head : this.index(dim)]));
   }
 
-  cut(head) {
-    const [query, key] = this.loaded.dims.slice(-2);
-    return plane(this.loaded, query, key, this.fixed(head));
+  /** The map of a head; without a head that of the chosen one. */
+  mapOf(head) {
+    const { dims, shape, read } = this.loaded;
+    const fixed = this.fixed(head);
+    const [rows, columns] = shape.slice(-2);
+    return { rows, columns, values: read(offset(shape, dims.map((dim) => fixed[dim] || 0)), rows * columns) };
   }
 
   draw() {
     const { loaded, variable } = this;
-    this.plane = withoutFuture(this.cut());
-    this.scale = scaleOf({ palette: 'viridis', kind: 'linear', domain: [0, Math.max(1e-9, this.plane.values.reduce((a, b) => b > a ? b : a, 0))] });
+    this.plane = withoutFuture(this.mapOf());
+    this.scale = scaleTo(largestOf(this.plane.values));
     const where = this.dims.map((dim) => `${words(dim)} ${this.names[dim][this.index(dim)]}`).join(', ');
     this.frame.say(`${variable.result.name}: ${words(variable.name)}${where ? ` of ${where}` : ''}`, `${meaningOf(variable)}: how much each token (down) looks at each token before it (across). The text shows the row of the token under the cursor.`);
     this.legend.set({ scale: this.scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate });
@@ -96,19 +114,25 @@ class AttentionView extends FramedView {
     this.frame.refresh();
   }
 
+  /** Small pictures of all heads; they stay while another head is chosen. */
   drawSmall() {
-    const count = this.headDim ? this.loaded.shape[this.loaded.dims.indexOf(this.headDim)] : 1;
-    const chosen = this.headDim ? this.index(this.headDim) : 0;
-    const hadFocus = this.small.contains(document.activeElement);
-    put(this.small, count < 2 ? '' : Array.from({ length: count }, (_, head) => {
-      const map = withoutFuture(this.cut(head));
-      const halved = halvings(kSmall / map.columns);
-      const canvas = el('canvas', { 'aria-hidden': 'true' });
-      const top = map.values.reduce((a, b) => b > a ? b : a, 1e-9);
-      paint(new Pyramid(map, false).level(halved, halved), scaleOf({ palette: 'viridis', kind: 'linear', domain: [0, top] }), canvas);
-      return el('button.head', { type: 'button', 'aria-pressed': String(head === chosen), onclick: () => set({ [`at-${this.headDim}`]: head }) }, canvas, el('span', {}, `${words(this.headDim)} ${this.names[this.headDim][head]}`));
-    }));
-    if (hadFocus) this.small.children[chosen]?.focus();
+    const { loaded, headDim, small } = this;
+    const count = headDim ? loaded.shape[loaded.dims.indexOf(headDim)] : 1;
+    const chosen = headDim ? this.index(headDim) : 0;
+    const drawn = [loaded, ...this.dims.filter((dim) => dim !== headDim).map((dim) => this.index(dim))];
+    if (drawn.some((one, k) => one !== this.drawn?.[k])) {
+      this.drawn = drawn;
+      put(small, count < 2 ? '' : Array.from({ length: count }, (_, head) => el('button.head', { type: 'button', onclick: () => set({ [`at-${headDim}`]: head }) },
+        this.picture(head), el('span', {}, `${words(headDim)} ${this.names[headDim][head]}`))));
+    }
+    Array.from(small.children, (knob, head) => knob.setAttribute('aria-pressed', String(head === chosen)));
+    if (small.contains(document.activeElement)) small.children[chosen]?.focus();
+  }
+
+  picture(head) {
+    const whole = this.mapOf(head);
+    const map = pooled(whole, halvings(kSmall / whole.columns), isCausal(whole));
+    return paint(map, scaleTo(largestOf(map.values)), el('canvas', { 'aria-hidden': 'true' }));
   }
 
   drawLarge() {
@@ -121,7 +145,7 @@ class AttentionView extends FramedView {
       cellText: (i, j) => Number.isNaN(values[i * columns + j]) ? '' : number(Math.round(100 * values[i * columns + j]) / 100), textWidth: 38,
       describe: (i, j) => `query ${i} ${name(i)}, key ${j} ${name(j)}, ${words(this.variable.name)} ${number(values[i * columns + j], this.loaded.approximate)}`,
       label: `map of ${words(this.variable.name)}: ${rows} queries by ${columns} keys`,
-      onmove: (i) => { setCell(undefined, i); this.weights(i); }, onhover: (i) => this.weights(i ?? this.map.row),
+      onmove: (i) => setCell(undefined, i), onhover: (i) => this.weights(i ?? this.map.row),
     });
     const at = Math.min(cell().column ?? rows - 1, rows - 1);
     this.map.cursorAt(at, undefined);

@@ -3,7 +3,7 @@ import { valuesOf } from '../base/blocks.js';
 import { add, el, put } from '../base/dom.js';
 import { number, plural, shellWord, token, unitText, words } from '../base/format.js';
 import { mapGroups } from '../base/groups.js';
-import { meaningOf, plane } from '../base/model.js';
+import { figureCommand, idOf, logOption, meaningOf, plane } from '../base/model.js';
 import { extent, scaleFor, scaleOf } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { button, empty, frame, picker } from '../parts/frame.js';
@@ -50,43 +50,54 @@ class Maps extends FramedView {
     super(context, 'comparison');
     const { index, archives } = context;
     Object.assign(this, { index, archives, pairs: [], isB: false });
-    const all = archives.map((one) => mapGroups(one).flatMap((group) => group.metrics.filter((metric) => !metric.isTop).map((metric) => ({ id: `${group.result.name}/${metric.variable.name}`, label: `${group.label}: ${metric.label}`, group, ...metric }))));
+    const all = archives.map((one) => mapGroups(one).flatMap((group, _, groups) => group.metrics.filter((metric) => !metric.isTop).map((metric) => (
+      { variable: metric.variable, id: idOf(metric.variable), by: metric.id, name: metric.label, label: groups.length > 1 ? `${group.label}: ${metric.label}` : metric.label, group }))));
     this.options = all[0].map((a) => ({ ...a, b: all[1].find((b) => b.id === a.id) })).filter((one) => one.b);
     this.legends = [new Legend(), new Legend()];
     this.maps = [new Matrix(), new Matrix(), new Matrix()];
     this.titles = [0, 1, 2].map((k) => el('h4', {}, k < 2 ? `${'AB'[k]}: ${archives[k].data.file}` : 'A − B'));
     this.blink = button('blink', () => this.swap(), { 'aria-pressed': 'false' });
     const box = (k) => el('div', {}, this.titles[k], this.maps[k].root);
+    this.why = el('div');
     this.box = el('div', {}, this.legends[0].root, el('div.pair', {}, box(0), box(1)), el('div.below', {}, this.blink), this.legends[1].root, box(2));
-    add(this.frame.body, this.box);
+    add(this.frame.body, this.box, this.why);
   }
 
   get variable() {
     return this.current.variable;
   }
 
+  /** Both maps with one scale, and their difference where all cells have partners. */
   command() {
-    return super.command(` --against ${shellWord(this.archives[1].data.file)}`);
+    const { archives: [, b], current, scale, bCase, isWhole } = this;
+    if (!scale) return super.command();
+    const options = ` --range=${scale.domain.map((end) => Number(end.toPrecision(6))).join(':')}${logOption(scale)}`;
+    return [super.command(options, 'figure-a.svg'), figureCommand(b, current.b.variable, bCase, options, 'figure-b.svg'),
+      ...isWhole ? [super.command(` --against ${shellWord(b.data.file)}`)] : []];
   }
 
   async show() {
     const { archives, options } = this;
     const index = this.caseIndex();
     const turn = this.turn = {};
-    this.current = options.find((one) => one.id === get('path')) || options.find((one) => one.id.endsWith(get('by'))) || options[0];
+    this.current = options.find((one) => one.id === get('path')) || options.find((one) => one.by === get('by')) || options[0];
     put(this.controls, picker('Value', options, this.current.id, (id) => set({ path: id })));
     const { current } = this;
     const aTokens = await archives[0].tokens(current.group.result, index);
     const { bCase } = await pairsOf(this.index, current.group.result, index, [0, 0]);
     const [a, b, bTokens] = await Promise.all([archives[0].load(current.variable, index), archives[1].load(current.b.variable, bCase), archives[1].tokens(current.b.group.result, bCase)]);
     if (turn !== this.turn) return;
+    this.box.hidden = !a || !b;
+    put(this.why);
     if (!a || !b) {
-      put(this.box, empty(archives[a ? 1 : 0].whyEmpty(current.variable, index)));
+      this.scale = null;
+      put(this.why, empty(archives[a ? 1 : 0].whyEmpty(current.variable, index)));
       return;
     }
     const planes = [plane(a, current.group.axis, 'token'), plane(b, current.b.group.axis, 'token')];
     const { pairs } = await pairsOf(this.index, current.group.result, index, planes.map((one) => one.columns));
-    Object.assign(this, { pairs, tokens: [aTokens, bTokens], rowCount: Math.min(planes[0].rows, planes[1].rows) });
+    const isWhole = planes[0].rows === planes[1].rows && pairs.every((pair) => !pair.includes(-1));
+    Object.assign(this, { pairs, bCase, isWhole, tokens: [aTokens, bTokens], rowCount: Math.min(planes[0].rows, planes[1].rows) });
     this.values = planes.map((one, k) => this.aligned(one, k));
     this.values.push(this.values[0].map((x, i) => x - this.values[1][i]));
     this.draw();
@@ -111,10 +122,10 @@ class Maps extends FramedView {
     const gaps = pairs.filter((pair) => pair.includes(-1)).length;
     const unit = unitText(current.variable.unit);
     this.frame.say(`Comparison of ${current.label}`, `${meaningOf(current.variable)} of both archives with one scale, and their difference. Tokens are aligned by id${gaps ? `; ${plural(gaps, 'column')} without a partner ${gaps === 1 ? 'is' : 'are'} hatched` : ''}.`);
-    const scale = scaleFor(current.variable, [...extent(this.values[0]), ...extent(this.values[1])]);
+    const scale = this.scale = scaleFor(current.variable, [...extent(this.values[0]), ...extent(this.values[1])]);
     const [low, high] = extent(this.values[2]);
     const difference = scaleOf({ palette: 'signs', kind: 'signed', domain: [low, high || (low ? 0 : 1)] });
-    this.legends[0].set({ scale, title: current.name || current.label, unit: current.variable.unit });
+    this.legends[0].set({ scale, title: current.name, unit: current.variable.unit });
     this.legends[1].set({ scale: difference, title: 'difference, A − B', unit: current.variable.unit });
     this.maps.forEach((map, k) => {
       const source = k < 2 && this.isB ? 1 - k : k;

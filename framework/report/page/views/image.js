@@ -3,7 +3,7 @@ import { valuesOf } from '../base/blocks.js';
 import { add, el, put, svg } from '../base/dom.js';
 import { number, quoted, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { idOf, meaningOf, plane } from '../base/model.js';
+import { atLabels, idOf, meaningOf, plane } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { keyed, picker, slider } from '../parts/frame.js';
@@ -62,6 +62,11 @@ class ImageView extends FramedView {
 
   get variable() {
     return this.current.variable;
+  }
+
+  command() {
+    const { loaded, down, layer, rowNames, others, fixed } = this;
+    return super.command(atLabels(loaded ? [...down ? [[down, rowNames[layer]]] : [], ...others.map(({ dim, names }) => [dim, names[fixed[dim] || 0]])] : []));
   }
 
   async show() {

@@ -2,7 +2,7 @@
 import { add, el, put } from '../base/dom.js';
 import { inUnit, number, quoted, token, unitText, words } from '../base/format.js';
 import { mapGroups, settledRows } from '../base/groups.js';
-import { plane } from '../base/model.js';
+import { logOption, plane, tokenSpans } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, get, pins, set, setCell, togglePin } from '../base/state.js';
 import { choices, picker } from '../parts/frame.js';
@@ -30,6 +30,13 @@ class LensView extends FramedView {
 
   get variable() {
     return this.metric.variable;
+  }
+
+  /** The figure has the tokens in sight. */
+  command() {
+    const [first, end] = this.map.columnsInSight();
+    const isPart = this.metric.plane && end - first < this.metric.plane.columns;
+    return super.command((isPart ? tokenSpans(Array.from({ length: end - first }, (_, k) => this.position(first + k))) : '') + logOption(this.scale));
   }
 
   group() {
@@ -68,7 +75,7 @@ class LensView extends FramedView {
     put(this.why);
     if (!chosen) {
       putReason(this.why, archive, group.metrics[0].variable, index);
-      Object.assign(this, { metric: group.metrics[0], metrics: [] });
+      Object.assign(this, { metric: group.metrics[0], metrics: [], scale: null });
       this.drawControls();
       return;
     }
@@ -94,7 +101,7 @@ class LensView extends FramedView {
     const { metric, current: group } = this;
     const { variable, loaded } = metric;
     const { rows, columns, values } = metric.plane;
-    const scale = scaleFor(variable, values);
+    const scale = this.scale = scaleFor(variable, values);
     const axis = words(group.axis);
     const meaning = variable.long_name || words(variable.name);
     this.frame.say(`${group.label} · ${metric.label}`, `Colour: ${meaning}${inUnit(variable.unit)}; ${axis}s go up, tokens go across.${this.top ? ' Texts are the most probable tokens.' : ''}`);
@@ -109,6 +116,7 @@ class LensView extends FramedView {
       describe: (i, j) => this.describe(i, j), pins,
       label: `map of ${meaning}: ${rows} ${axis}s by ${columns} tokens, values ${number(scale.domain[0])} to ${number(scale.domain[1])}`,
       onmove: (i, j) => setCell(i, j), onpin: (i, j) => this.pin(i, j), onhover: (i, j) => this.hover(i, j),
+      onwindow: () => this.frame.refresh(),
     });
     const at = cell();
     this.map.cursorAt(at.row ?? rows - 1, at.column ?? columns - 1);
@@ -170,8 +178,8 @@ class LensView extends FramedView {
   /** Rows of the table: the whole map for CSV, the columns in sight for the page. */
   rows(most) {
     const { rows, columns, values } = this.metric.plane;
-    const first = Number.isFinite(most) ? Math.max(0, Math.floor(this.map.window.c0)) : 0;
-    const last = Number.isFinite(most) ? Math.min(columns, first + 40, Math.ceil(this.map.window.c1)) : columns;
+    const [start, end] = Number.isFinite(most) ? this.map.columnsInSight() : [0, columns];
+    const [first, last] = [start, Number.isFinite(most) ? Math.min(end, start + 40) : end];
     const list = [];
     for (let i = rows - 1; i >= 0; --i) list.push([this.rowNames[i], ...Array.from(values.subarray(i * columns + first, i * columns + last))]);
     const names = Array.from({ length: last - first }, (_, k) => `${this.position(first + k)} ${token(this.tokens?.texts[first + k])}`);

@@ -2,7 +2,7 @@
 import { add, el, put, terms } from '../base/dom.js';
 import { direction, inUnit, number, plural, token, unitText, words } from '../base/format.js';
 import { dimsWithoutCase } from '../base/groups.js';
-import { chosenOf, idOf } from '../base/model.js';
+import { chosenOf, idOf, logOption, tokenSpans } from '../base/model.js';
 import { scaleFor } from '../base/palette.js';
 import { cell, get, set, setCell } from '../base/state.js';
 import { choices, keyed, leave, picker } from '../parts/frame.js';
@@ -12,6 +12,7 @@ import { candidates } from '../parts/topk.js';
 import { FramedView, mounting, putReason, touches } from '../parts/view.js';
 
 const kChunk = 500;  // tokens that are made at once
+const kMostInFigure = 2000;  // tokens that `lensbench plot` draws as a text
 
 function valuesOverTokens(archive) {
   const isToken = (one) => dimsWithoutCase(one).join() === 'token' && one.type !== 'string' && !one.is_token_id && one.parts?.length > 0;
@@ -28,7 +29,10 @@ export class TokenText {
 
   /** `texts` with a `colour(i)` and an `ink(i)` each; `label` describes the whole. */
   set({ texts, colour, ink, describe, label }) {
+    const isSame = texts === this.texts;
     Object.assign(this, { texts, colour, ink, describe, at: Math.min(this.at ?? texts.length - 1, texts.length - 1) });
+    this.root.setAttribute('aria-label', label);
+    if (isSame) return this.recolour();
     this.watch.disconnect();
     this.chunks = [];
     for (let first = 0; first < texts.length; first += kChunk) {
@@ -37,8 +41,16 @@ export class TokenText {
       this.chunks.push(chunk);
     }
     put(this.root, this.chunks);
-    this.root.setAttribute('aria-label', label);
     this.chunks.forEach((chunk, k) => k ? this.watch.observe(chunk) : this.build(chunk));
+    return this.mark(this.at);
+  }
+
+  /** Other colours for the same texts: the elements that were made stay. */
+  recolour() {
+    for (const node of this.root.querySelectorAll('.token')) {
+      const i = Number(node.dataset.at);
+      Object.assign(node.style, { background: this.colour(i), color: this.ink(i) });
+    }
     this.mark(this.at);
   }
 
@@ -101,6 +113,13 @@ class TokensView extends FramedView {
     add(this.frame.body, this.box);
   }
 
+  /** The figure of a long text has the part with the cursor. */
+  command() {
+    const { tokens, text, scale } = this;
+    const first = Math.floor(text.at / kChunk) * kChunk;
+    return super.command(` --kind tokens${tokens?.count > kMostInFigure ? tokenSpans(tokens.positions.slice(first, first + kChunk)) : ''}${logOption(scale)}`);
+  }
+
   async show() {
     const { archive, variables } = this;
     const index = this.caseIndex();
@@ -117,6 +136,7 @@ class TokensView extends FramedView {
     const list = options.length <= 4 ? choices : picker;
     put(this.controls, options.length > 1 && list('Colour', options, idOf(this.variable), (value) => set({ value })));
     if (!loaded || !tokens) {
+      this.scale = null;
       putReason(this.box, archive, this.variable, index);
       return;
     }
@@ -126,7 +146,7 @@ class TokensView extends FramedView {
 
   draw() {
     const { variable, loaded, tokens } = this;
-    const scale = scaleFor(variable, loaded.values);
+    const scale = this.scale = scaleFor(variable, loaded.values);
     const meaning = variable.long_name || words(variable.name);
     this.frame.say(`Tokens · ${words(variable.name)}`, `The text of the case; the background of each token shows the ${meaning}${inUnit(variable.unit)}. · is a blank, ↵ a line end. ${plural(tokens.count, 'token')}.`);
     this.legend.set({ scale, title: words(variable.name), unit: variable.unit, approximate: loaded.approximate });
@@ -164,6 +184,7 @@ class TokensView extends FramedView {
     if (changed.has('cell') && this.tokens && this.loaded) {
       this.text.mark(cell().column ?? this.text.at);
       this.fillSide(this.text.at);
+      if (this.tokens.count > kMostInFigure) this.frame.refresh();
     }
     return undefined;
   }

@@ -2,7 +2,7 @@
 import { add, el, put } from '../base/dom.js';
 import { number, quoted, unitText, words } from '../base/format.js';
 import { dimsWithoutCase, mapGroups } from '../base/groups.js';
-import { intervalOf, isInterval, meaningOf } from '../base/model.js';
+import { intervalOf, isInterval, logOption, meaningOf, tokenSpans } from '../base/model.js';
 import { cell, get, pins, set, setCell } from '../base/state.js';
 import { choices, keyed, picker } from '../parts/frame.js';
 import { fitted, lineChart, lineKey } from '../parts/lines.js';
@@ -39,7 +39,10 @@ class TrajectoryView extends FramedView {
   }
 
   command() {
-    return super.command(' --kind lines');
+    const { loaded, current, tokens } = this;
+    if (!loaded) return super.command();
+    const drawn = current.overTokens ? tokenSpans(this.lines().map(({ column }) => tokens?.positions[column] ?? column)) : '';
+    return super.command(` --kind line${loaded.dims.length > 1 ? 's' : ''}${drawn}${logOption({ kind: this.scale() })}`);
   }
 
   drawControls() {

@@ -12,13 +12,13 @@
 #include <fstream>
 #include <lensbench/error.hpp>
 #include <limits>
-#include <sstream>
 
 #include "archive/archive_reader.hpp"
 #include "archive/digest/verify.hpp"
 #include "archive/run/pack_files.hpp"
 #include "core/files/sha256.hpp"
 #include "support/file_size_limit.hpp"
+#include "support/process.hpp"
 #include "support/temp_dir.hpp"
 #include "support/variables.hpp"
 
@@ -26,6 +26,7 @@ namespace lensbench {
 namespace {
 
 using testing::numbers;
+using testing::slurp;
 using testing::TempDir;
 
 RunPlan plan_of(int cases) {
@@ -81,12 +82,6 @@ SealResult run_whole(const std::filesystem::path& out, int cases = 3) {
   return seal(writer);
 }
 
-std::string bytes_of(const std::filesystem::path& file) {
-  std::ostringstream text;
-  text << std::ifstream(file, std::ios::binary).rdbuf();
-  return text.str();
-}
-
 /// The only file of units that a writer has not finished.
 std::filesystem::path part_of(const std::filesystem::path& run) {
   return part_files(run).at(0);
@@ -105,7 +100,7 @@ TEST(RunWriter, LeavesTheArchiveAndItsSidecarOnly) {
   const SealResult result = run_whole(folder / "facts.h5");
   EXPECT_EQ(files_in(folder.path()),
             (std::vector<std::filesystem::path>{folder / "facts.h5", folder / "facts.h5.sha256"}));
-  EXPECT_NE(bytes_of(folder / "facts.h5.sha256").find(result.digests.seal), std::string::npos);
+  EXPECT_NE(slurp(folder / "facts.h5.sha256").find(result.digests.seal), std::string::npos);
 }
 
 TEST(RunWriter, ReadsBackWhatACaseSaved) {
@@ -140,7 +135,7 @@ TEST(RunWriter, GivesEqualDigestsForEqualRunsElsewhereAndLater) {
   EXPECT_EQ(a.digests.recipe, b.digests.recipe);
   EXPECT_EQ(a.digests.environment, b.digests.environment);
   EXPECT_EQ(a.digests.seal, b.digests.seal);
-  EXPECT_EQ(bytes_of(a.path), bytes_of(b.path));
+  EXPECT_EQ(slurp(a.path), slurp(b.path));
 }
 
 TEST(RunWriter, GivesOtherDigestsForOtherResults) {
@@ -159,7 +154,7 @@ TEST(RunWriter, WritesEqualUnitsByteForByte) {
   for (const TempDir* folder : {&first, &second}) {
     RunWriter writer = RunWriter::start(*folder / "facts.h5", plan_of(1), false);
     writer.commit(0, saved(0), took(1.5));
-    contents.push_back(bytes_of(part_of(*folder / "facts.run")));
+    contents.push_back(slurp(part_of(*folder / "facts.run")));
   }
   EXPECT_GT(contents[0].size(), 500u);
   EXPECT_EQ(contents[0], contents[1]);
@@ -255,7 +250,7 @@ TEST(RunWriter, LeavesNothingOfACaseWhenTheDiskIsFull) {
     EXPECT_THROW(writer.commit(0, saved(0), {}), RunError);
   }
   EXPECT_TRUE(writer.done().empty());
-  EXPECT_EQ(bytes_of(part_of(folder / "facts.run")), "");
+  EXPECT_EQ(slurp(part_of(folder / "facts.run")), "");
   EXPECT_TRUE(files_in(folder / "facts.run/tmp").empty());
   writer.commit(0, saved(0), {});
   EXPECT_EQ(writer.done().size(), 1u);
@@ -364,7 +359,7 @@ TEST(Archive, HasNumbersOnTheDimensionsOfItsTables) {
 TEST(Verify, FindsAChangedTextDamaged) {
   const TempDir folder;
   run_whole(folder / "facts.h5");
-  std::string bytes = bytes_of(folder / "facts.h5");
+  std::string bytes = slurp(folder / "facts.h5");
   const auto at = bytes.find("prompt 1");
   ASSERT_NE(at, std::string::npos);
   bytes[at + 7] = '9';

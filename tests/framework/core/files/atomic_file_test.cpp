@@ -4,19 +4,15 @@
 
 #include <fstream>
 #include <lensbench/error.hpp>
-#include <sstream>
 
 #include "support/file_size_limit.hpp"
+#include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
 namespace lensbench {
 namespace {
 
-std::string read(const std::filesystem::path& file) {
-  std::ostringstream text;
-  text << std::ifstream(file, std::ios::binary).rdbuf();
-  return text.str();
-}
+using testing::slurp;
 
 std::size_t entries(const std::filesystem::path& folder) {
   std::size_t count = 0;
@@ -28,7 +24,7 @@ TEST(AtomicFile, HoldsExactlyTheBytesAndLeavesNothingElse) {
   const testing::TempDir folder;
   const std::string bytes("a\0b\xFF", 4);
   write_file_atomically(folder / "x.bin", bytes);
-  EXPECT_EQ(read(folder / "x.bin"), bytes);
+  EXPECT_EQ(slurp(folder / "x.bin"), bytes);
   EXPECT_EQ(entries(folder.path()), 1u);
 }
 
@@ -36,14 +32,14 @@ TEST(AtomicFile, ReplacesAnEarlierFile) {
   const testing::TempDir folder;
   write_file_atomically(folder / "x", "a long first text");
   write_file_atomically(folder / "x", "second");
-  EXPECT_EQ(read(folder / "x"), "second");
+  EXPECT_EQ(slurp(folder / "x"), "second");
 }
 
 TEST(AtomicFile, UsesTheGivenTemporaryFolder) {
   const testing::TempDir folder;
   std::filesystem::create_directory(folder / "tmp");
   write_file_atomically(folder / "x", "text", folder / "tmp");
-  EXPECT_EQ(read(folder / "x"), "text");
+  EXPECT_EQ(slurp(folder / "x"), "text");
   EXPECT_EQ(entries(folder / "tmp"), 0u);
 }
 
@@ -65,7 +61,7 @@ TEST(AtomicFile, TakesATextAsItIsMade) {
       expected += std::to_string(i) + '\n';
     }
   });
-  EXPECT_EQ(read(folder / "x"), expected);
+  EXPECT_EQ(slurp(folder / "x"), expected);
   EXPECT_EQ(entries(folder.path()), 1u);
 }
 
@@ -93,7 +89,7 @@ TEST(AtomicFile, KeepsTheEarlierFileWhenTheDiskIsFull) {
     const testing::FileSizeLimit limit(1000);
     EXPECT_THROW(write_file_atomically(folder / "x", std::string(5000, 'a')), RunError);
   }
-  EXPECT_EQ(read(folder / "x"), "first");
+  EXPECT_EQ(slurp(folder / "x"), "first");
   EXPECT_EQ(entries(folder.path()), 1u);
 }
 
@@ -112,7 +108,7 @@ TEST(AtomicFile, IsNotHeldUpByALeftoverTemporaryFile) {
   const testing::TempDir folder;
   std::ofstream(folder / ("x.part-" + std::to_string(::getpid()))) << "left by a killed process";
   write_file_atomically(folder / "x", "text");
-  EXPECT_EQ(read(folder / "x"), "text");
+  EXPECT_EQ(slurp(folder / "x"), "text");
   EXPECT_EQ(entries(folder.path()), 1u);
 }
 

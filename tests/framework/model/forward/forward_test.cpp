@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "support/prompts.hpp"
 #include "support/random_model.hpp"
 #include "support/tensors.hpp"
 
@@ -30,6 +31,7 @@ namespace {
 
 using lensbench::testing::largest_difference;
 using ::testing::HasSubstr;
+using testing::prompt_of;
 using ::testing::ThrowsMessage;
 
 // Float32 sums in another order differ by a few units in the last place of values of size 1 to 10.
@@ -39,12 +41,6 @@ constexpr double kReordered = 2e-5;
 /// enlarge what a small output was rounded by.
 double reordered(const at::Tensor& logits) {
   return kReordered * std::max(1.0, logits.abs().max().item<double>());
-}
-
-Tokens sequence(std::vector<std::int64_t> ids) {
-  Tokens tokens;
-  tokens.ids = std::move(ids);
-  return tokens;
 }
 
 /// What must hold for both kinds of model.
@@ -91,7 +87,7 @@ class Forward : public ::testing::TestWithParam<const char*> {
 
   TransformerSpec spec = spec_of(GetParam());
   std::shared_ptr<const Model> model = random_model(spec, 7, at::kFloat, 0.3);
-  Tokens tokens = sequence({3, 14, 15, 9, 26, 5, 35, 8});
+  Tokens tokens = prompt_of({3, 14, 15, 9, 26, 5, 35, 8});
   TokenBatch batch = make_batch(tokens);
 
   ActivationCache activations(const std::vector<std::string>& globs) {
@@ -160,7 +156,7 @@ TEST_P(Forward, LensOfTheLastStreamIsTheLogits) {
 }
 
 TEST_P(Forward, PaddedBatchEqualsItsSequencesAlone) {
-  const std::vector<Tokens> sequences = {tokens, sequence({7, 1, 2}), sequence({60})};
+  const std::vector<Tokens> sequences = {tokens, prompt_of({7, 1, 2}), prompt_of({60})};
   const at::Tensor together = model->forward(make_batch(sequences)).logits;
   for (std::size_t row = 0; row < sequences.size(); ++row) {
     const std::int64_t length = sequences[row].size();
@@ -172,7 +168,7 @@ TEST_P(Forward, PaddedBatchEqualsItsSequencesAlone) {
 }
 
 TEST_P(Forward, PaddedPositionsAreNeverAttendedTo) {
-  const TokenBatch padded = make_batch(std::vector<Tokens>{tokens, sequence({7, 1, 2})});
+  const TokenBatch padded = make_batch(std::vector<Tokens>{tokens, prompt_of({7, 1, 2})});
   const auto seen = run_with_cache(*model, padded, {"blocks.0.attn.hook_pattern"}).cache;
   const at::Tensor pattern = seen["blocks.0.attn.hook_pattern"][1];
   EXPECT_EQ(pattern.narrow(2, 0, 5).abs().max().item<double>(), 0.0);
@@ -199,7 +195,7 @@ TEST_P(Forward, LastLogitsAreThoseOfTheLastPosition) {
 }
 
 TEST_P(Forward, CachedLogitsEqualUncachedOnesForAPaddedBatch) {
-  const TokenBatch padded = make_batch(std::vector<Tokens>{tokens, sequence({7, 1, 2})});
+  const TokenBatch padded = make_batch(std::vector<Tokens>{tokens, prompt_of({7, 1, 2})});
   const at::Tensor more = at::tensor({11, 12, 13, 21, 22, 23}, at::kLong).view({2, 3});
   KeyValueCache cache;
   ForwardOptions options;
@@ -269,14 +265,14 @@ TEST(LongRope, RefusesACacheThatItsScalingOutgrows) {
   KeyValueCache cache;
   ForwardOptions options;
   options.cache = &cache;
-  model->forward(make_batch(sequence({1, 2, 3})), options);
-  model->forward(make_batch(sequence({4})), options);
-  EXPECT_THROW(model->forward(make_batch(sequence({5})), options), UsageError);
+  model->forward(make_batch(prompt_of({1, 2, 3})), options);
+  model->forward(make_batch(prompt_of({4})), options);
+  EXPECT_THROW(model->forward(make_batch(prompt_of({5})), options), UsageError);
 }
 
 TEST(ForwardOptions, RefuseWhatDoesNotFitTheModel) {
   const auto model = random_model(small_gpt2_spec(), 1);
-  const TokenBatch batch = make_batch(sequence({1, 2}));
+  const TokenBatch batch = make_batch(prompt_of({1, 2}));
   const auto with = [&](auto change) {
     return [&model, &batch, change] {
       ForwardOptions options;
@@ -329,7 +325,7 @@ TEST(HookNames, MayBeGlobs) {
 
 TEST(Hooks, ThatTheForwardNeverReachesAreAnError) {
   const auto model = random_model(small_gpt2_spec(), 1);
-  const TokenBatch batch = make_batch(sequence({1, 2}));
+  const TokenBatch batch = make_batch(prompt_of({1, 2}));
   ForwardOptions stopped, silent;
   stopped.stop_at_layer = 1;
   silent.logits = ForwardOptions::Logits::none;
@@ -341,7 +337,7 @@ TEST(Hooks, ThatTheForwardNeverReachesAreAnError) {
 
 TEST(Hooks, RefuseAReplacementOfAnotherShapeOrType) {
   const auto model = random_model(small_gpt2_spec(), 1);
-  const TokenBatch batch = make_batch(sequence({1, 2}));
+  const TokenBatch batch = make_batch(prompt_of({1, 2}));
   const auto run = [&](auto change) {
     model->forward(batch, {}, Hooks().replace("blocks.1.hook_mlp_out", change));
   };
@@ -358,7 +354,7 @@ TEST(Hooks, RunInTheOrderTheyWereAdded) {
   hooks.read("hook_embed", [&](const at::Tensor& x, const HookPoint&) { before = x; })
       .replace("hook_embed", [](const at::Tensor& x, const HookPoint&) { return x.mul(2); })
       .read("hook_embed", [&](const at::Tensor& x, const HookPoint&) { after = x; });
-  model->forward(make_batch(sequence({1, 2})), {}, hooks);
+  model->forward(make_batch(prompt_of({1, 2})), {}, hooks);
   EXPECT_TRUE(at::equal(before.mul(2), after));
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "support/prompts.hpp"
 #include "support/random_model.hpp"
 #include "support/tensors.hpp"
 
@@ -22,15 +23,10 @@ namespace lensbench {
 namespace {
 
 using lensbench::testing::largest_difference;
+using testing::prompt_of;
 
 // Float32 sums in another order differ by a few units in the last place of values of size 1 to 10.
 constexpr double kRoundingOfExperts = 2e-5;
-
-Tokens from_ids(std::vector<std::int64_t> ids) {
-  Tokens tokens;
-  tokens.ids = std::move(ids);
-  return tokens;
-}
 
 TransformerSpec small_mixture_spec() {
   TransformerSpec spec = small_llama_spec();
@@ -42,7 +38,7 @@ TransformerSpec small_mixture_spec() {
 TEST(Mixture, SumsItsExpertsByTheirShareOfTheProbability) {
   const auto model = random_model(small_mixture_spec(), 7, at::kFloat, 0.3);
   const TokenBatch batch =
-      make_batch(std::vector<Tokens>{from_ids({3, 14, 15}), from_ids({9, 26, 5})});
+      make_batch(std::vector<Tokens>{prompt_of({3, 14, 15}), prompt_of({9, 26, 5})});
   const auto seen =
       run_with_cache(*model, batch,
                      {"blocks.1.mlp.*", "blocks.1.ln2.hook_normalized", "blocks.1.hook_mlp_out"})
@@ -72,7 +68,7 @@ TEST(Mixture, SumsItsExpertsByTheirShareOfTheProbability) {
 
 TEST(Mixture, FollowsAReplacedChoiceOfExpertsAndRefusesOneThatDoesNotExist) {
   const auto model = random_model(small_mixture_spec(), 7, at::kFloat, 0.3);
-  const TokenBatch batch = make_batch(from_ids({3, 14, 15}));
+  const TokenBatch batch = make_batch(prompt_of({3, 14, 15}));
   const auto with = [&](std::int64_t expert) {
     return model
         ->forward(batch, {},

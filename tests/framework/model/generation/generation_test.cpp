@@ -9,16 +9,13 @@
 #include <lensbench/generation.hpp>
 #include <vector>
 
+#include "support/prompts.hpp"
 #include "support/random_model.hpp"
 
 namespace lensbench {
 namespace {
 
-Tokens prompt_of(std::vector<std::int64_t> ids) {
-  Tokens tokens;
-  tokens.ids = std::move(ids);
-  return tokens;
-}
+using testing::prompt_of;
 
 std::vector<double> distribution(std::vector<float> logits, double temperature, std::int64_t k,
                                  double p) {

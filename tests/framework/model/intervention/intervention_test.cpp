@@ -22,6 +22,7 @@
 
 #include "model/runtime/threads.hpp"
 #include "support/error_matchers.hpp"
+#include "support/interventions.hpp"
 #include "support/random_model.hpp"
 #include "support/tensors.hpp"
 
@@ -31,19 +32,12 @@ namespace {
 using lensbench::testing::message_of;
 using lensbench::testing::rows_of;
 using ::testing::AllOf;
+using testing::at_hook;
 using ::testing::HasSubstr;
 using List = std::vector<Intervention>;
 using Ids = std::vector<std::int64_t>;
 
 const std::string kStream = "blocks.1.hook_resid_post";
-
-InterventionSite at_hook(const std::string& hook, Ids positions = {}, Ids neurons = {}) {
-  InterventionSite site;
-  site.hook = hook;
-  site.positions = std::move(positions);
-  site.neurons = std::move(neurons);
-  return site;
-}
 
 at::Tensor vector_of(std::int64_t size) {
   return at::sin(at::arange(size, at::kFloat)).mul(3);

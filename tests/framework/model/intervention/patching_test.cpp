@@ -10,6 +10,7 @@
 #include <string>
 
 #include "support/error_matchers.hpp"
+#include "support/prompts.hpp"
 #include "support/random_model.hpp"
 
 namespace lensbench {
@@ -17,19 +18,14 @@ namespace {
 
 using lensbench::testing::message_of;
 using ::testing::HasSubstr;
-
-Tokens tokens_of(std::vector<std::int64_t> ids) {
-  Tokens tokens;
-  tokens.ids = std::move(ids);
-  return tokens;
-}
+using testing::prompt_of;
 
 class Sweep : public ::testing::TestWithParam<const char*> {
  protected:
   std::shared_ptr<const Model> model_ =
       random_model(GetParam() == std::string("llama") ? small_llama_spec() : small_gpt2_spec(), 6,
                    at::kFloat, 0.3);
-  Tokens clean_ = tokens_of({3, 1, 4, 1, 5, 9}), corrupted_ = tokens_of({3, 1, 8, 1, 5, 2});
+  Tokens clean_ = prompt_of({3, 1, 4, 1, 5, 9}), corrupted_ = prompt_of({3, 1, 8, 1, 5, 2});
   CellMetric metric_ = logit_difference(7, 11);
 
   PatchSweep sweep(const PatchSweepOptions& options) const {
@@ -117,13 +113,13 @@ INSTANTIATE_TEST_SUITE_P(Families, Sweep, ::testing::Values("gpt2", "llama"),
 
 TEST(PatchSweep, RefusesWhatHasNoMeaning) {
   const auto model = random_model(small_gpt2_spec(), 6, at::kFloat, 0.3);
-  const Tokens a = tokens_of({1, 2, 3}), b = tokens_of({1, 2, 4});
+  const Tokens a = prompt_of({1, 2, 3}), b = prompt_of({1, 2, 4});
   const auto fault = [&](const Tokens& clean, const Tokens& corrupted, PatchSweepOptions options,
                          const CellMetric& metric) {
     return message_of<UsageError>([&] { patch_sweep(*model, clean, corrupted, metric, options); });
   };
   const CellMetric metric = logit_difference(1, 2);
-  EXPECT_THAT(fault(a, tokens_of({1, 2}), {}, metric), HasSubstr("3 tokens, the corrupted one 2"));
+  EXPECT_THAT(fault(a, prompt_of({1, 2}), {}, metric), HasSubstr("3 tokens, the corrupted one 2"));
   EXPECT_THAT(fault(a, a, {}, metric), HasSubstr("recovery needs two different finite values"));
   EXPECT_THAT(fault(a, b, {.hook = "unembed.hook_out"}, metric), HasSubstr("unembed.hook_out"));
   EXPECT_THAT(fault(a, b, {.heads = true}, metric), HasSubstr("lacks a head axis"));

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "model/runtime/threads.hpp"
+#include "support/tensors.hpp"
 
 // The reference is log_softmax in float64 over all logits at once, from the definitions in the
 // architecture's metric table. Tolerances: logits are float32 sums of d_model terms, so they, and
@@ -31,6 +32,8 @@
 
 namespace lensbench {
 namespace {
+
+using testing::largest_difference;
 
 at::Tensor random(at::IntArrayRef shape, double scale, std::uint64_t seed) {
   at::manual_seed(seed);
@@ -55,10 +58,6 @@ at::Tensor some_targets(std::int64_t rows, std::int64_t vocab) {
   return (at::arange(rows, at::kLong) * 7919 + vocab - 1).remainder(vocab);
 }
 
-double worst(const at::Tensor& ours, const at::Tensor& reference) {
-  return (ours.to(at::kDouble) - reference).abs().max().item<double>();
-}
-
 /// Every number of a readout against float64; ids wherever no neighbour is within rounding.
 void expect_equals_float64(const Unembedding& unembedding, const at::Tensor& normalized,
                            const ReadoutOptions& options, double tolerance) {
@@ -68,19 +67,21 @@ void expect_equals_float64(const Unembedding& unembedding, const at::Tensor& nor
   const at::Tensor log_p = z - lse.unsqueeze(-1);
   const at::Tensor p = log_p.exp();
   const at::Tensor last = log_p.select(0, -1).unsqueeze(0);
-  EXPECT_LT(worst(ours.log_sum_exp, lse), tolerance);
-  EXPECT_LT(worst(ours.entropy, -(p * log_p).sum(-1)), tolerance);
-  EXPECT_LT(worst(ours.kl_to_last, (last.exp() * (last - log_p)).sum(-1)), tolerance);
+  EXPECT_LT(largest_difference(ours.log_sum_exp, lse), tolerance);
+  EXPECT_LT(largest_difference(ours.entropy, -(p * log_p).sum(-1)), tolerance);
+  EXPECT_LT(largest_difference(ours.kl_to_last, (last.exp() * (last - log_p)).sum(-1)), tolerance);
 
   const auto [top, top_ids] = z.topk(options.top_k, -1);
-  EXPECT_LT(worst(ours.top_logits, top), tolerance);
-  EXPECT_LT(worst(ours.top_probabilities, (top - lse.unsqueeze(-1)).exp()), tolerance);
-  EXPECT_LT(worst(z.gather(-1, ours.top_ids), top), tolerance);
+  EXPECT_LT(largest_difference(ours.top_logits, top), tolerance);
+  EXPECT_LT(largest_difference(ours.top_probabilities, (top - lse.unsqueeze(-1)).exp()), tolerance);
+  EXPECT_LT(largest_difference(z.gather(-1, ours.top_ids), top), tolerance);
 
   const at::Tensor targets = ours.target_ids.reshape({1, -1, 1}).expand({z.size(0), -1, 1});
   const at::Tensor target = z.gather(-1, targets);
-  EXPECT_LT(worst(ours.target_logits, target.squeeze(-1)), tolerance);
-  EXPECT_LT(worst(ours.target_log_probabilities, log_p.gather(-1, targets).squeeze(-1)), tolerance);
+  EXPECT_LT(largest_difference(ours.target_logits, target.squeeze(-1)), tolerance);
+  EXPECT_LT(
+      largest_difference(ours.target_log_probabilities, log_p.gather(-1, targets).squeeze(-1)),
+      tolerance);
   // A rank may move past those it ties with in float32.
   const at::Tensor least = 1 + (z > target + tolerance).sum(-1);
   const at::Tensor most = 1 + (z > target - tolerance).sum(-1);
@@ -167,7 +168,7 @@ TEST(Readout, GivesUniformDistributionForEqualLogits) {
   options.top_k = 4;
   options.target_ids = at::full({2}, 2999, at::kLong);
   const Readout r = read_out(unembedding_of(at::ones({3000, 8})), at::ones({3, 2, 8}), options);
-  EXPECT_LT(worst(r.entropy, at::full({3, 2}, std::log(3000.0), at::kDouble)), 1e-6);
+  EXPECT_LT(largest_difference(r.entropy, at::full({3, 2}, std::log(3000.0), at::kDouble)), 1e-6);
   EXPECT_EQ(r.kl_to_last.abs().max().item<float>(), 0.0F);
   EXPECT_TRUE((r.target_ranks == 1).all().item<bool>());
   EXPECT_TRUE((r.top_ids == at::arange(4, at::kLong)).all().item<bool>());

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "report/figure/figure.hpp"
@@ -100,7 +101,8 @@ TEST(FigureLayout, LabelsAtRowsAreWholeAndTakeTheRoomOfTheWidest) {
   const std::vector<std::vector<std::string>> lists = {{"a", "b"},
                                                        {"embed", "0_attn_out"},
                                                        {"hallucination_signals", "a"},
-                                                       {"steering by mean_difference", "embed"}};
+                                                       {"steering by mean_difference", "embed"},
+                                                       {"神の国は近づいた", "Щупальце 😀😀"}};
   for (const auto& names : lists)
     for (const char* variable : {"share", "gain", "map"}) {
       SCOPED_TRACE(names.front() + " " + variable);
@@ -124,6 +126,25 @@ TEST(FigureLayout, LabelsThatAreLongerThanHalfOfTheFigureAreCut) {
     EXPECT_LE(text_width(shown, kTextSize), half);
     EXPECT_GT(text_width(shown, kTextSize), half - 7);
   }
+}
+
+// Sums of the advance widths in the file of DejaVu Sans, in thousandths of the size, by fontTools.
+TEST(FigureLayout, TextsOfOtherAlphabetsAreAsWideAsInDejaVuSans) {
+  const std::vector<std::pair<std::string, double>> widths = {
+      {"Щука", 2902},  {"Жизнь", 3502}, {"Ψυχή", 2577}, {"Ångström", 4863},
+      {"Œuvre", 3322}, {"ñ", 634},      {"→", 838},     {"—", 1000}};
+  for (const auto& [text, width] : widths) {
+    EXPECT_GE(text_width(text, 1000), width - 0.5) << text;
+    EXPECT_LE(text_width(text, 1000), 1.04 * width) << text;
+  }
+}
+
+// Ideographs fill a square of the size. A picture of Noto Color Emoji is 2,550 of 2,048 units wide.
+TEST(FigureLayout, IdeographsAndEmojiAreWide) {
+  EXPECT_DOUBLE_EQ(text_width("神の国", 7), 3 * 7);
+  EXPECT_DOUBLE_EQ(text_width("한국", 7), 2 * 7);
+  EXPECT_NEAR(text_width("😀🐈", 1000), 2 * 1000 * 2550. / 2048, 3);
+  EXPECT_DOUBLE_EQ(text_width("e\u0301", 7), text_width("e", 7));  // a mark on a letter
 }
 
 // Rows that have no label do not need room.

@@ -33,7 +33,8 @@ TEST(FigureRefusals, SayWhyAndWhatToDo) {
   EXPECT_THAT(refusal(grid, {.variable = "value", .layers = Span{7, 9}}),
               HasSubstr("layer 0 to 2"));
   EXPECT_THAT(refusal(grid, {.variable = "value", .case_number = 4}), HasSubstr("case 4"));
-  EXPECT_THAT(refusal(summary, {.variable = "speed", .tokens = Span{0, 1}}), HasSubstr("--tokens"));
+  EXPECT_THAT(refusal(summary, {.variable = "speed", .tokens = {Span{0, 1}}}),
+              HasSubstr("--tokens"));
   EXPECT_THAT(refusal(summary, {.variable = "speed", .kind = Kind::heatmap}),
               HasSubstr("two dimensions"));
   EXPECT_THAT(refusal(grid, {.variable = "value", .width_mm = 5}), HasSubstr("--width"));

@@ -80,18 +80,31 @@ TEST(FigureHeatmap, CellsMeetWithoutGaps) {
 
 TEST(FigureHeatmap, LayersAndTokensAreThoseOfTheRequest) {
   const Figure figure = figure_of(
-      grid_dataset(6, 8), {.variable = "value", .layers = Span{2, 4}, .tokens = Span{5, 6}});
+      grid_dataset(6, 8), {.variable = "value", .layers = Span{2, 4}, .tokens = {Span{5, 6}}});
   EXPECT_EQ(cells(figure.svg).size(), 6u);
   EXPECT_THAT(texts(figure.svg), IsSupersetOf({"2", "3", "4", "·f", "·g"}));
   EXPECT_THAT(texts(figure.svg), Not(Contains("·e")));
 }
 
+TEST(FigureHeatmap, TokensOfSeveralSpansAreSideBySide) {
+  const Figure figure =
+      figure_of(grid_dataset(3, 8), {.variable = "value",
+                                     .tokens = {Span{0, 0}, Span{2, 3}, Span{6, 90}},
+                                     .cells = CellContent::none});
+  EXPECT_EQ(cells(figure.svg).size(), 3u * 5u);
+  EXPECT_THAT(texts(figure.svg), IsSupersetOf({"·a", "·c", "·d", "·g", "·h"}));
+  for (const char* left_out : {"·b", "·e", "·f"})
+    EXPECT_THAT(texts(figure.svg), Not(Contains(left_out)));
+  EXPECT_THAT(figure.notes, Contains(HasSubstr("--tokens 6:90: the variable has token 0 to 7")));
+}
+
 TEST(FigureHeatmap, ASpanLongerThanTheAxisIsSaid) {
   const Figure figure =
-      figure_of(grid_dataset(3, 8), {.variable = "value", .tokens = Span{5, 100}});
+      figure_of(grid_dataset(3, 8), {.variable = "value", .tokens = {Span{5, 100}}});
   EXPECT_THAT(figure.notes, Contains(HasSubstr("--tokens 5:100: the variable has token 0 to 7")));
-  EXPECT_THAT(figure_of(grid_dataset(3, 8), {.variable = "value", .tokens = Span{5, kNoEnd}}).notes,
-              Not(Contains(HasSubstr("--tokens"))));
+  EXPECT_THAT(
+      figure_of(grid_dataset(3, 8), {.variable = "value", .tokens = {Span{5, kNoEnd}}}).notes,
+      Not(Contains(HasSubstr("--tokens"))));
 }
 
 TEST(FigureHeatmap, CellsShowTheFirstChoiceNumbersOrNothing) {

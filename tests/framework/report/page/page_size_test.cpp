@@ -1,5 +1,5 @@
-// The page of a usual run, 8 prompts of 256 tokens, 13 layers, two tools: its size, and its script,
-// which is the largest part that all pages have.
+// The page of a usual run, 8 prompts of 256 tokens, 13 layers, two tools, and that of a long text:
+// their sizes, and the script, which is the largest part that all pages have.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,23 +14,24 @@
 namespace lensbench {
 namespace {
 
-std::string usual_page() {
+/// Page without options of a run over so many prompts of so many tokens.
+std::string page_of_prompts(std::int64_t prompts, std::int64_t tokens, std::int64_t layers) {
   const testing::TempDir folder;
   made::Noise from(2);
   RunPlan plan;
-  plan.title = "A usual run";
+  plan.title = "A made-up run";
   plan.experiment = "made_up";
   plan.experiment_version = "1.0.0";
   plan.request = {{"kind", "experiment"}, {"tools", {"logit_lens", "token_analyzer"}}};
   plan.files = {{"weights", "model.safetensors", std::string(64, 'a'), 1000}};
-  for (int i = 0; i < 8; ++i)
-    plan.cases.push_back({"prompt-" + std::to_string(i + 1), "a text", 256, std::string(64, 'c'),
-                          made::made_ids(256, from)});
-  RunWriter writer = RunWriter::start(folder / "usual.h5", plan, false);
-  for (std::int64_t i = 0; i < 8; ++i) {
+  for (std::int64_t i = 0; i < prompts; ++i)
+    plan.cases.push_back({"prompt-" + std::to_string(i + 1), "a text", tokens, std::string(64, 'c'),
+                          made::made_ids(tokens, from)});
+  RunWriter writer = RunWriter::start(folder / "made.h5", plan, false);
+  for (std::int64_t i = 0; i < prompts; ++i) {
     const auto& ids = plan.cases[static_cast<std::size_t>(i)].ids;
     writer.commit(i,
-                  {{"logit_lens", made::lens(ids, 13, 10, from)},
+                  {{"logit_lens", made::lens(ids, layers, 10, from)},
                    {"token_analyzer", made::analysis(ids, from)}},
                   {});
   }
@@ -41,6 +42,18 @@ std::string usual_page() {
   std::vector<page::RunSource> runs;
   runs.push_back(page::source_of(archive));
   return page::make_page(runs, {});
+}
+
+std::string usual_page() {
+  return page_of_prompts(8, 256, 13);
+}
+
+TEST(PageOfALongText, HasAtMostTwoMebibytesUnlessAnotherSizeIsAskedFor) {
+  const testing::PageReader page(page_of_prompts(1, 2000, 48));
+  EXPECT_LE(page.page().size(), std::size_t{2} << 20);
+  EXPECT_GT(page.page().size(), 1'000'000U);
+  EXPECT_EQ(page.variable("logit_lens", "target_probability")["parts"].size(), 1U);
+  EXPECT_FALSE(page.index()["left_out"].empty());
 }
 
 TEST(PageOfAUsualRun, HasLessThanAMillionBytes) {
