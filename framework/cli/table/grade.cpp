@@ -91,7 +91,7 @@ Each score has an interval (hierarchical bootstrap over models and prompts) and 
   E           sum |claimed - true| / sum |true|: 0 is exact, 1 is what zeros get
   cover       share of the true effects that was answered
 
-A tool is asked once for each of the settings that it declares, with the target, foil and position of each prompt. The exit code is 0 when the table was made, also if tools refuse models; 1 if a --floor is missed.
+A tool is asked once for each of the settings that it declares, with the target, foil and position of each prompt. The exit code is 0 when the table was made, also if tools refuse models; 1 if a --floor is missed; 5 if there is no score, since every tool that makes a claim refused every model.
 
 With --out the grading is a run like others: tasks that are done survive an interruption, and the archive is shown, verified, compared and repeated by show, verify, diff and replay. Models that were planted for it are planted anew.)",
       .operands = {{"TOOL", "the name of a tool, or all", Values::tool}},

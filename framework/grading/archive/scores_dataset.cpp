@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "grading/output/grade_text.hpp"
+#include "grading/output/no_score.hpp"
 #include "grading/output/stories.hpp"
 #include "grading/output/tool_command.hpp"
 #include "grading/scores/metric_names.hpp"
@@ -197,27 +198,25 @@ Dataset scores_of(const Grades& grades, const GradeRequest& request) {
   return dataset;
 }
 
-const char* name_of(Unscored::Why why) {
-  if (why == Unscored::Why::refused) return "refused";
-  return why == Unscored::Why::no_claim ? "makes no claim" : "not graded yet";
-}
-
 Dataset without_score(const Grades& grades) {
   std::vector<std::string> tools, states, reasons;
-  std::vector<std::int64_t> models;
+  std::vector<std::int64_t> models, tasks;
   for (const Unscored& one : grades.unscored) {
     tools.push_back(one.tool + (one.settings.empty() ? "" : " (" + one.settings + ")"));
-    states.emplace_back(name_of(one.why));
+    states.emplace_back(state_of(one.why));
     reasons.push_back(one.reason);
     models.push_back(static_cast<std::int64_t>(one.models));
+    tasks.push_back(static_cast<std::int64_t>(one.tasks));
   }
   Dataset dataset;
   dataset.add("tool", "row", std::move(tools), "name of the tool, with settings");
   dataset.add("state", "row", std::move(states), "why it has no score");
   dataset.add("models", {"row"}, at::tensor(models, at::kLong).to(at::kInt), "1",
-              "models that it refused");
+              "models of which it refused every task");
+  dataset.add("tasks", {"row"}, at::tensor(tasks, at::kLong).to(at::kInt), "1",
+              "refused tasks of other models");
   dataset.add("reason", "row", std::move(reasons), "its sentence, or the claim");
-  for (const char* name : {"tool", "state", "models", "reason"})
+  for (const char* name : {"tool", "state", "models", "tasks", "reason"})
     dataset.set_attribute(name, "view", std::string("table"));
   return dataset;
 }
@@ -236,7 +235,7 @@ std::map<std::string, Dataset> summaries_of(const Grades& grades, const GradeReq
   std::map<std::string, Dataset> summaries;
   summaries[kReport] = report_of(grades, request);
   if (!grades.entries.empty()) summaries[kScores] = scores_of(grades, request);
-  if (!grades.unscored.empty()) summaries["without_score"] = without_score(grades);
+  if (!grades.unscored.empty()) summaries[kWithoutScore] = without_score(grades);
   return summaries;
 }
 

@@ -277,19 +277,35 @@ void add_stories(Lines& lines, const Grades& grades, const TerminalStyle& style)
       lines.push_back(std::move(line));
 }
 
-void add_unscored(Lines& lines, const Grades& grades, const TerminalStyle& style) {
+/// `refused 2 models and 3 tasks of others: its sentence`
+std::string refused_text(const Unscored& tool) {
+  const auto n = [](std::size_t count, const char* noun) {
+    return terminal::count(static_cast<std::int64_t>(count), noun);
+  };
+  std::string refused;
+  if (tool.models > 0) refused = n(tool.models, "model");
+  if (tool.tasks > 0)
+    refused += (refused.empty() ? "" : " and ") + n(tool.tasks, "task") + " of others";
+  return "refused " + refused + ": " + tool.reason;
+}
+
+std::string reason_text(const Unscored& tool) {
+  if (tool.why == Unscored::Why::refused) return refused_text(tool);
+  if (tool.why == Unscored::Why::no_truth)
+    return "answered, but the models have no truth for what it claims";
+  return "claims " + tool.reason + ", which is not graded yet";
+}
+
+/// \param all_claims  false: a tool whose claims were not asked for is not listed
+void add_unscored(Lines& lines, const Grades& grades, bool all_claims, const TerminalStyle& style) {
   std::set<std::string> no_claim;
   Lines others;
   for (const Unscored& tool : grades.unscored) {
     const std::string name = tool.tool + (tool.settings.empty() ? "" : " (" + tool.settings + ")");
     if (tool.why == Unscored::Why::no_claim)
       no_claim.insert(tool.tool);
-    else if (tool.why == Unscored::Why::later)
-      others.push_back("  " + name + ": claims " + tool.reason + ", which is not graded yet");
-    else
-      others.push_back("  " + name + ": refused " +
-                       terminal::count(static_cast<std::int64_t>(tool.models), "model") + ": " +
-                       tool.reason);
+    else if (tool.why != Unscored::Why::no_truth || all_claims)
+      others.push_back("  " + name + ": " + reason_text(tool));
   }
   if (no_claim.empty() && others.empty()) return;
   lines.emplace_back();
@@ -303,7 +319,10 @@ void add_unscored(Lines& lines, const Grades& grades, const TerminalStyle& style
 }
 
 void add_notes(Lines& lines, const Grades& grades, const TerminalStyle& style) {
-  lines.emplace_back();
+  if (std::any_of(grades.entries.begin(), grades.entries.end(), [](const Entry& entry) {
+        return !entry.settings.empty() || !entry.problems.empty();
+      }))
+    lines.emplace_back();
   std::set<std::string> told;
   for (const Entry& entry : grades.entries)
     if (!entry.settings.empty() && told.insert(entry.tool + " " + entry.claim).second)
@@ -351,7 +370,7 @@ std::vector<std::string> grade_text(const Grades& grades, const GradeRequest& re
   add_notes(lines, grades, style);
   add_worst(lines, grades);
   add_stories(lines, grades, style);
-  add_unscored(lines, grades, style);
+  add_unscored(lines, grades, request.claims == "*", style);
   return lines;
 }
 

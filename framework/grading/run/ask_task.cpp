@@ -34,14 +34,16 @@ void replace_all(std::string& text, const std::string& folder, const std::string
 /// A message that names the folder of a model names the model instead, since folders of models that
 /// are planted for a run are others in each run; so it is of the training prompts.
 std::string without_folder(std::string text, const GradedModel& model,
-                           const std::filesystem::path& training) {
-  replace_all(text, training.string(), "training prompts of " + model.label);
+                           const TrainingFiles& training) {
+  replace_all(text, training.train.string(), "training prompts of " + model.label);
+  for (const std::filesystem::path& fold : training.folds)
+    replace_all(text, fold.string(), "prompts of " + model.label);
   replace_all(text, model.folder.string(), model.label);
   return text;
 }
 
 void note_answers(ToolRecord& record, const ToolAnswers& answers, const GradedModel& model,
-                  const std::filesystem::path& training) {
+                  const TrainingFiles& training) {
   record.seconds = answers.seconds;
   record.answered = answers.answered;
   record.failed = answers.failures.size();
@@ -131,7 +133,7 @@ ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const C
                     model.planted,
                     task,
                     request.seed,
-                    training_file(request.scratch, task)};
+                    training_files(request.scratch, planted.truth, task)};
   if (is_new) {
     const ToolAnswers first = ask(question, 1, gap);
     record.later = first.later;

@@ -8,6 +8,7 @@
 
 #include "grading/plant/plant.hpp"
 #include "grading/run/grade.hpp"
+#include "grading/truth/truth_file.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/temp_dir.hpp"
 
@@ -204,6 +205,50 @@ TEST_F(Guessed, FeaturesAreFoundByAListOfTokens) {
   const Estimate mcc = estimate("data_points", "feature.direction", "mcc");
   EXPECT_GT(mcc.value, 0.85);
   EXPECT_LT(mcc.shuffled, 0.7);
+}
+
+/// A tool that learns from a text, asked about a model of the kind whose tasks have none, or whose
+/// training prompts were taken away.
+class Learned : public ::testing::Test {
+ protected:
+  Grades grades_of(const std::string& kind) {
+    PlantRequest plant;
+    plant.kind = kind;
+    plant.prompts = 8;
+    plant.edges = false;
+    Truth truth = grading::plant(plant, model_.path());
+    for (Task& task : truth.tasks) task.train.clear();
+    write_truth(truth, model_.path());
+    testing::place(plugins_, "graded_tools");
+    GradeRequest request;
+    request.tools = {"learner"};
+    request.models = {model_.path()};
+    request.plugins.dirs = {plugins_.path()};
+    request.counts = {20, 20, 0};
+    request.scratch = scratch_.path();
+    return grade(request, {});
+  }
+
+  TempDir model_, plugins_, scratch_;
+};
+
+// The tool would not answer for a prompt that is in its text.
+TEST_F(Learned, IsTrainedOnTheOtherFoldsOfATaskWithoutTrainingPrompts) {
+  const Grades grades = grades_of("superposition");
+  ASSERT_EQ(grades.entries.size(), 1u);
+  const Entry& entry = grades.entries[0];
+  EXPECT_EQ(find_estimate(entry, "coverage")->value, 1);
+  EXPECT_GT(find_estimate(entry, "mcc")->value, 0.6);
+  EXPECT_THAT(entry.problems, ::testing::Contains(::testing::HasSubstr("4 folds")));
+}
+
+TEST_F(Learned, RefusesAModelWithoutFeaturesForWantOfTrainingPrompts) {
+  const Grades grades = grades_of("hist");
+  EXPECT_TRUE(grades.entries.empty());
+  ASSERT_EQ(grades.unscored.size(), 1u);
+  EXPECT_THAT(grades.unscored[0].reason,
+              ::testing::AllOf(::testing::StartsWith("no training prompts"),
+                               ::testing::HasSubstr("feature.direction")));
 }
 
 }  // namespace
