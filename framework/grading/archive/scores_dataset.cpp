@@ -45,7 +45,11 @@ constexpr Number kNumbers[] = {
     {"difference_high", &Estimate::difference_high,
      "upper end of its 95 % interval, on the same draws (NaN: not asked)"},
     {"permuted", &Estimate::permuted,
-     "mean with members exchanged within kinds (NaN: the metric does not depend on it)"}};
+     "mean with members exchanged within kinds (NaN: the metric does not depend on it)"},
+    {"components", &Estimate::components,
+     "what principal components of the tokens reach (NaN: it is not about features)"},
+    {"tokens", &Estimate::tokens,
+     "what tokens as directions reach, as many as were found (NaN: it is not about features)"}};
 
 struct Group {
   TableKind kind;

@@ -43,6 +43,8 @@ json line_of(const Grades& grades, const Entry& entry, const Estimate& estimate)
           {"difference_low", or_null(estimate.difference_low)},
           {"difference_high", or_null(estimate.difference_high)},
           {"permuted", or_null(estimate.permuted)},
+          {"components", or_null(estimate.components)},
+          {"tokens", or_null(estimate.tokens)},
           {"models", models_of(grades, entry)},
           {"prompts", prompts_of(entry)},
           {"coverage", coverage == nullptr ? json() : or_null(coverage->value)},

@@ -138,6 +138,7 @@ std::vector<Field> fields_of(TableKind kind) {
     case TableKind::features:
       fields = compared("MCC", "mcc");
       fields.push_back(value_of("found", "found"));
+      fields.push_back(value_of("FVU", "fvu"));
       fields.push_back(value_of("cover", "coverage"));
       return fields;
     case TableKind::presence:
@@ -208,6 +209,30 @@ std::string entry_name(const Entry& entry, const std::vector<const Entry*>& entr
   return same > 1 && !entry.settings.empty() ? name + " (" + entry.settings + ")" : name;
 }
 
+/// What random scores reach, of the first row that has a band: not every claim of a table can be
+/// compared with them. Empty if none has.
+std::string band_text(const std::vector<const Entry*>& entries) {
+  const auto banded = std::find_if(entries.begin(), entries.end(), [](const Entry* entry) {
+    return !std::isnan(entry->estimates.front().random_low);
+  });
+  if (banded == entries.end()) return "";
+  const Estimate& first = (*banded)->estimates.front();
+  std::string text = "random scores: " + two_digits(first.random) + " " +
+                     interval_text(first.random_low, first.random_high);
+  const auto add = [&](const std::string& control, double value) {
+    if (!std::isnan(value)) text += "; " + control + ": " + two_digits(value);
+  };
+  add("membership permuted within kinds", first.permuted);
+  add("principal components of the tokens", first.components);
+  add("tokens as directions", first.tokens);
+  for (const auto& [header, metric] : {std::pair("CPR", "cpr"), {"CMD", "cmd"}})
+    if (const Estimate* found = find_estimate(**banded, metric))
+      if (!std::isnan(found->random))
+        text += "; " + std::string(header) + " of random circuits: " + two_digits(found->random) +
+                " " + interval_text(found->random_low, found->random_high);
+  return text;
+}
+
 void add_table(Lines& lines, const Grades& grades, TableKind kind, const TerminalStyle& style) {
   const auto entries = sorted_entries(grades, kind);
   if (entries.empty()) return;
@@ -232,17 +257,9 @@ void add_table(Lines& lines, const Grades& grades, TableKind kind, const Termina
   wide.columns = std::max(style.columns, kLeastColumns);
   for (std::string& line : terminal::table(std::move(columns), 1, wide))
     lines.push_back(std::move(line));
-  // Not every claim of a table can be compared with random scores.
-  const auto banded = std::find_if(entries.begin(), entries.end(), [](const Entry* entry) {
-    return !std::isnan(entry->estimates.front().random_low);
-  });
-  if (banded == entries.end()) return;
-  const Estimate& first = (*banded)->estimates.front();
-  lines.push_back("random scores: " + two_digits(first.random) + " " +
-                  interval_text(first.random_low, first.random_high) +
-                  (std::isnan(first.permuted)
-                       ? std::string()
-                       : "; membership permuted within kinds: " + two_digits(first.permuted)));
+  if (const std::string band = band_text(entries); !band.empty())
+    for (std::string& line : terminal::wrap(band, wide.columns, 2))
+      lines.push_back(std::move(line));
 }
 
 std::string place_text(const Grades& grades, std::size_t task) {

@@ -73,32 +73,58 @@ std::optional<ExactModel> exact_model_of(const GradedModel& planted, const Task&
   }
 }
 
-/// \param model  in float64; null: circuits cannot be run
+/// What the claims of a tool about one task are compared with.
+struct ComparedTask {
+  const Truth& truth;
+  const Task& task;
+  const TransformerSpec& spec;
+  std::optional<ExactModel> exact;  ///< empty: circuits cannot be run
+  std::uint64_t seed;
+
+  std::optional<ItemTable> table(const std::string& claim, const ClaimedTask& claimed) const {
+    return truth_table(truth, task, find_claim(claim), claimed.of_stream);
+  }
+  void set(ItemTable& table, const std::string& claim,
+           const std::vector<ItemValues>& prompts) const {
+    if (table.kind == TableKind::features)
+      set_matched(table, truth, task, find_claim(claim), prompts);
+    else
+      set_claimed(table, prompts, spec);
+    if (table.kind == TableKind::edges && exact)
+      set_circuits(table, run_task(*exact, task.prompts, task.name));
+  }
+};
+
+/// Rows of a table that other claims of the tool, or random numbers, fill.
+void set_further_rows(ItemTable& table, const ComparedTask& compared, const ToolAnswers& answers,
+                      const ClaimedTask& claimed) {
+  if (table.kind == TableKind::edges && compared.exact)
+    set_random_circuits(table, run_task(*compared.exact, compared.task.prompts, compared.task.name),
+                        compared.seed);
+  const auto activations = answers.claims.find({"feature.activation", false});
+  if (table.kind == TableKind::features && activations != answers.claims.end())
+    set_unexplained(table, compared.truth, compared.task, claimed.prompts,
+                    activations->second.prompts);
+}
+
 /// \return empty if the truth does not say what is claimed
-std::optional<ClaimRecord> record_of(const Truth& truth, const Task& task, const std::string& claim,
-                                     const ClaimedTask& claimed, const ClaimedTask* shuffled,
-                                     const TransformerSpec& spec, const ExactModel* model) {
-  auto table = truth_table(truth, task, find_claim(claim), claimed.of_stream);
+std::optional<ClaimRecord> record_of(const ComparedTask& compared, const std::string& claim,
+                                     const ToolAnswers& answers, const ClaimedTask& claimed,
+                                     const ClaimedTask* shuffled) {
+  auto table = compared.table(claim, claimed);
   if (!table) return std::nullopt;
   ClaimRecord record;
   record.claim = claim;
   record.of_stream = claimed.of_stream;
   record.contradiction = claimed.contradiction;
   ItemTable other = *table;
-  const auto set = [&](ItemTable& own, const std::vector<ItemValues>& prompts) {
-    if (own.kind == TableKind::features)
-      set_matched(own, truth, task, find_claim(claim), prompts);
-    else
-      set_claimed(own, prompts, spec);
-    if (own.kind == TableKind::edges && model)
-      set_circuits(own, run_task(*model, task.prompts, task.name));
-  };
-  set(*table, claimed.prompts);
+  compared.set(*table, claim, claimed.prompts);
+  set_further_rows(*table, compared, answers, claimed);
   record.items = table->items;
   record.candidates = table->candidates;
   record.claimed = std::move(table->claimed);
   if (shuffled == nullptr) return record;
-  set(other, shuffled->prompts);
+  compared.set(other, claim, shuffled->prompts);
   if (other.items.size() == record.items.size()) record.shuffled = std::move(other.claimed);
   return record;
 }
@@ -147,15 +173,15 @@ ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const C
   const NumberOfClaim gauge =
       model.turned ? gauge_changes(question, answers, model.turned, model.turned_heads, gap)
                    : NumberOfClaim();
-  const std::optional<ExactModel> exact = exact_model_of(planted, task, answers);
+  const ComparedTask compared{planted.truth, task, model.planted->spec(),
+                              exact_model_of(planted, task, answers), request.seed};
   question.model = model.shuffled;
   const ToolAnswers of_shuffled = model.shuffled ? ask(question, SIZE_MAX, gap) : ToolAnswers();
   for (const auto& [key, claimed] : answers.claims) {
     if (!glob_matches(request.claims, key.first)) continue;
     const auto other = of_shuffled.claims.find(key);
-    auto claim = record_of(planted.truth, task, key.first, claimed,
-                           other == of_shuffled.claims.end() ? nullptr : &other->second,
-                           model.planted->spec(), exact ? &*exact : nullptr);
+    auto claim = record_of(compared, key.first, answers, claimed,
+                           other == of_shuffled.claims.end() ? nullptr : &other->second);
     if (!claim) continue;
     claim->null_largest = number_of(null, key);
     claim->gauge_change = number_of(gauge, key);

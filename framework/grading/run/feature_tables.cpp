@@ -105,6 +105,66 @@ std::vector<std::size_t> graded_features(const FeatureTruth& features, const Tas
                                            : features_that_vary(features, task);
 }
 
+using Vector = std::vector<double>;
+
+void add_scaled(Vector& sum, double scale, const Vector& vector) {
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += scale * vector[i];
+}
+
+/// A token as the sum of its planted features, without what all tokens have.
+Vector planted_token(const Table& directions,
+                     const std::vector<std::pair<std::int64_t, double>>& active) {
+  Vector sum(directions.front().size(), 0.0);
+  for (const auto& [feature, value] : active)
+    add_scaled(sum, value, directions[static_cast<std::size_t>(feature)]);
+  return sum;
+}
+
+/// Vectors of the tokens of the prompts.
+using TokensOfPrompts = std::vector<Table>;
+
+TokensOfPrompts planted_tokens(const FeatureTruth& features, const Task& task) {
+  TokensOfPrompts prompts;
+  for (const PromptPair& prompt : task.prompts) {
+    prompts.emplace_back();
+    for (const std::int64_t id : prompt.ids)
+      prompts.back().push_back(planted_token(
+          features.direction, features.token_activation[static_cast<std::size_t>(id)]));
+  }
+  return prompts;
+}
+
+/// Sums of squared distances from the mean of all prompts, one a prompt; 0 of one without tokens.
+Vector spread_of(const TokensOfPrompts& prompts) {
+  Vector mean;
+  double count = 0;
+  for (const Table& tokens : prompts)
+    for (const Vector& token : tokens) {
+      mean.resize(token.size(), 0.0);
+      add_scaled(mean, 1, token);
+      count += 1;
+    }
+  Vector spreads;
+  for (const Table& tokens : prompts) {
+    double spread = 0;
+    for (const Vector& token : tokens)
+      for (std::size_t i = 0; i < token.size(); ++i) {
+        const double distance = token[i] - mean[i] / count;
+        spread += distance * distance;
+      }
+    spreads.push_back(spread);
+  }
+  return spreads;
+}
+
+/// The row of the variance, after those of the features.
+void add_unexplained(ItemTable& table, const FeatureTruth& features, const Task& task) {
+  table.sums.assign(table.items.size(), false);
+  table.items.emplace_back(kUnexplained);
+  table.sums.push_back(true);
+  table.truth.push_back(spread_of(planted_tokens(features, task)));
+}
+
 }  // namespace
 
 std::optional<ItemTable> feature_table(const Truth& truth, const Task& task,
@@ -116,9 +176,14 @@ std::optional<ItemTable> feature_table(const Truth& truth, const Task& task,
     table.items.push_back("feature " + std::to_string(f));
     table.truth.emplace_back(task.prompts.size(), 1.0);
   }
-  if (claim.family == ClaimFamily::direction)
-    table.directions = in_their_span(truth.features->direction);
-  return table.items.empty() ? std::nullopt : std::optional(std::move(table));
+  if (table.items.empty()) return std::nullopt;
+  if (claim.family != ClaimFamily::direction) return table;
+  table.directions = in_their_span(truth.features->direction);
+  if (truth.features->token_activation.empty()) return table;
+  for (const auto& active : truth.features->token_activation)
+    if (!active.empty()) table.tokens.push_back(planted_token(table.directions, active));
+  add_unexplained(table, *truth.features, task);
+  return table;
 }
 
 void set_matched(ItemTable& table, const Truth& truth, const Task& task, const ClaimInfo& claim,
@@ -131,6 +196,30 @@ void set_matched(ItemTable& table, const Truth& truth, const Task& task, const C
     set_directions(table, *truth.features, claimed);
   else
     set_activations(table, *truth.features, task, claimed);
+}
+
+void set_unexplained(ItemTable& table, const Truth& truth, const Task& task,
+                     const std::vector<ItemValues>& directions,
+                     const std::vector<ItemValues>& activations) {
+  if (table.items.empty() || table.items.back() != kUnexplained) return;
+  TokensOfPrompts left = planted_tokens(*truth.features, task);
+  const std::size_t width = truth.features->direction.front().size();
+  for (std::size_t p = 0; p < left.size(); ++p) {
+    if (directions[p].empty() || activations[p].empty()) {
+      left[p].clear();
+      continue;
+    }
+    Table decoder(std::max(features_in({directions[p]}), features_in({activations[p]})),
+                  Vector(width, 0.0));
+    put_rows(decoder, directions[p], 0);
+    for (const auto& [item, value] : activations[p]) {
+      const auto [feature, token] = numbers_in(item);
+      add_scaled(left[p].at(token), -value, decoder[feature]);
+    }
+  }
+  const Vector spreads = spread_of(left);
+  for (std::size_t p = 0; p < left.size(); ++p)
+    if (!left[p].empty()) table.claimed.back()[p] = spreads[p];
 }
 
 }  // namespace lensbench::grading

@@ -56,7 +56,8 @@ void keep_items(ItemTable& table, const std::vector<std::string>& items) {
       table.sums.erase(table.sums.begin() + static_cast<std::ptrdiff_t>(i));
   }
   // An archive that was made before circuits were run has no rows of them.
-  if (table.kind == TableKind::edges && (items.empty() || !items.back().starts_with("circuit ")))
+  if (table.kind == TableKind::edges &&
+      (items.empty() || items.back().find("circuit ") == std::string::npos))
     table.corrupted.clear();
 }
 

@@ -6,16 +6,18 @@
 #include <lensbench/statistics.hpp>
 #include <limits>
 
+#include "grading/scores/circuit_metrics.hpp"
 #include "grading/scores/matching.hpp"
 #include "grading/scores/metric_names.hpp"
 #include "grading/scores/ranking.hpp"
+#include "grading/scores/untrained_dictionaries.hpp"
 #include "grading/truth/component_name.hpp"
 
 namespace lensbench::grading {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint64_t kRandomStream = 1903, kPermutationStream = 1904;
+constexpr std::uint64_t kRandomStream = 1903, kPermutationStream = 1904, kTokenStream = 1905;
 
 /// A copy of the table with other claims about the same truth.
 ItemTable with_claimed(const ItemTable& table, Table claimed) {
@@ -74,11 +76,26 @@ std::vector<ItemTable> tables_of_means(const Entry& entry) {
       values->clear();
       for (const double mean : means) values->push_back({mean});
     }
+    const auto claimed = means_over(table.claimed, prompts);
     table.claimed.assign(table.items.size(), {kNaN});
-    if (!table.corrupted.empty()) table.corrupted.resize(1);
+    if (!table.corrupted.empty()) {
+      table.corrupted = means_over({table.corrupted}, prompts);
+      for (std::size_t i = circuit_places(table).random; i < claimed.size(); ++i)
+        table.claimed[i] = {claimed[i]};
+    }
     tables.push_back(std::move(table));
   }
   return tables;
+}
+
+/// Takes the circuits of one of the random orders that were run, if some were.
+void choose_circuits(ItemTable& table, Philox& random) {
+  const CircuitPlaces places = circuit_places(table);
+  if (places.random == table.items.size()) return;
+  constexpr std::size_t kSizes = std::size(kCircuitShares);
+  const std::size_t order = random.below(kRandomOrders);
+  for (std::size_t i = 0; i < kCircuits; ++i)
+    table.claimed[places.chosen + i] = table.claimed[places.random + order * kSizes + i % kSizes];
 }
 
 /// One set of random scores a draw. \param tables  of which the claims are replaced
@@ -86,17 +103,18 @@ std::vector<double> random_metrics(std::vector<ItemTable>& tables, std::size_t n
                                    Philox& random) {
   Columns columns;
   for (ItemTable& table : tables) {
-    // Circuits of random edges are not run.
     for (std::size_t i = 0; i < table.items.size(); ++i)
       if (table.is_ranked(i) || table.kind != TableKind::edges)
         table.claimed[i].front() = random.normal();
+    if (table.kind == TableKind::edges) choose_circuits(table, random);
     append(columns, metrics_of(table));
   }
   return means_of(columns, n_metrics);
 }
 
 bool depends_on_scale(const std::string& metric) {
-  for (const char* name : {"error", "largest", "coverage", "present", "absent", "selectivity"})
+  for (const char* name :
+       {"error", "largest", "coverage", "present", "absent", "selectivity", "fvu"})
     if (metric == name) return true;
   return false;
 }
@@ -113,9 +131,24 @@ std::vector<double> random_matches(std::vector<ItemTable>& tables, std::size_t n
     table.claimed.clear();
     for (const double cosine : matched_cosines(table.directions, found))
       table.claimed.push_back({cosine});
+    table.claimed.resize(table.items.size(), {kNaN});
     append(columns, metrics_of(table, {0}));
   }
   return means_of(columns, n_metrics);
+}
+
+/// What dictionaries that were not trained reach in the same tasks.
+void add_untrained(Entry& entry, const std::vector<ItemTable>& tables, std::size_t draws,
+                   std::uint64_t seed) {
+  Philox random(seed, kTokenStream);
+  std::vector<double> components, tokens;
+  for (const ItemTable& table : tables) {
+    components.push_back(matched_components(table));
+    tokens.push_back(matched_tokens(table, draws, random));
+  }
+  // The first metric is their mean cosine.
+  entry.estimates.front().components = statistics::mean(components);
+  entry.estimates.front().tokens = statistics::mean(tokens);
 }
 
 /// Metrics of one table of random scores a task, where random scores can be compared.
@@ -154,6 +187,7 @@ void add_random(Entry& entry, std::size_t n, std::uint64_t seed) {
     estimate.random_low = band.low;
     estimate.random_high = band.high;
   }
+  if (entry.kind == TableKind::features && n > 0) add_untrained(entry, tables, n, seed);
 }
 
 /// Memberships exchanged among components of one kind.

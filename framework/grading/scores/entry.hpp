@@ -28,6 +28,9 @@ struct Estimate {
   double shuffled = 0, shuffled_low = 0, shuffled_high = 0;
   double difference = 0, difference_low = 0, difference_high = 0;  ///< planted minus shuffled
   double permuted = 0;
+  /// Of features: what principal components of the tokens, and tokens themselves, reach.
+  double components = std::numeric_limits<double>::quiet_NaN();
+  double tokens = std::numeric_limits<double>::quiet_NaN();
 
   /// (value - shuffled) / (1 - shuffled)
   double lift() const { return (value - shuffled) / (1 - shuffled); }
