@@ -13,6 +13,7 @@
 #include "grading/output/no_score.hpp"
 #include "grading/output/stories.hpp"
 #include "grading/output/tool_command.hpp"
+#include "grading/output/worst_items.hpp"
 #include "grading/scores/metric_names.hpp"
 
 // The scores as an archive has them: what pages, figures and programs of others read.
@@ -49,7 +50,13 @@ constexpr Number kNumbers[] = {
     {"components", &Estimate::components,
      "what principal components of the tokens reach (NaN: it is not about features)"},
     {"tokens", &Estimate::tokens,
-     "what tokens as directions reach, as many as were found (NaN: it is not about features)"}};
+     "what tokens as directions reach, as many as were found (NaN: it is not about features)"},
+    {"behind", &Estimate::behind,
+     "how much worse than the best entry of the question on common tasks (NaN: not compared)"},
+    {"behind_low", &Estimate::behind_low,
+     "lower end of its 95 % interval, on the same draws (NaN: not compared)"},
+    {"behind_high", &Estimate::behind_high,
+     "upper end of its 95 % interval, on the same draws (NaN: not compared)"}};
 
 struct Group {
   TableKind kind;
@@ -129,10 +136,15 @@ void add_stories(Dataset& dataset, const Grades& grades, const GradeRequest& req
   for (const Story& story : stories_of(grades)) {
     std::string& text = stories[story.entry];
     text += (text.empty() ? "" : "; ") + story.title + ": " + story.seen;
-    if (commands[story.entry].empty()) commands[story.entry] = command_of(grades, request, story);
+    if (commands[story.entry].empty())
+      commands[story.entry] = command_of(grades, request, story.entry, story.task);
   }
+  for (std::size_t i = 0; i < commands.size(); ++i)
+    if (const auto worst = worst_items(grades.entries[i], 1); commands[i].empty() && !worst.empty())
+      commands[i] = command_of(grades, request, i, worst.front().task);
   dataset.add("story", "entry", std::move(stories), "what the entry shows of the limits of tools");
-  dataset.add("command", "entry", std::move(commands), "what shows the first story");
+  dataset.add("command", "entry", std::move(commands),
+              "what shows the first story, or the worst item without one");
 }
 
 double largest_of(const Grades& grades, const char* metric) {

@@ -8,6 +8,7 @@
 
 #include "core/text/suggest.hpp"
 #include "grading/output/stories.hpp"
+#include "grading/output/tool_command.hpp"
 #include "grading/output/worst_items.hpp"
 #include "grading/scores/metric_names.hpp"
 #include "report/terminal/numbers.hpp"
@@ -184,6 +185,20 @@ const char* title_of(TableKind kind) {
   return "Attention: mass on the planted key";
 }
 
+/// How far each entry is behind the best one: columns of every table.
+std::vector<Field> behind_fields() {
+  const auto headline = [](const std::string& header, std::string (*text)(const Estimate&)) {
+    return Field{header, [text](const Entry& entry) {
+                   return entry.estimates.empty() || std::isnan(entry.estimates.front().behind)
+                              ? std::string()
+                              : text(entry.estimates.front());
+                 }};
+  };
+  return {headline("behind best", [](const Estimate& e) { return small_number(e.behind); }),
+          headline("its [95 %]",
+                   [](const Estimate& e) { return interval_text(e.behind_low, e.behind_high); })};
+}
+
 /// Best first by the first metric of the kind.
 std::vector<const Entry*> sorted_entries(const Grades& grades, TableKind kind) {
   std::vector<const Entry*> entries;
@@ -244,6 +259,7 @@ void add_table(Lines& lines, const Grades& grades, TableKind kind, const Termina
         terminal::visible(entry_name(*entry, entries), terminal::Blanks::kept, style.unicode));
   std::vector<terminal::Column> columns = {names};
   std::vector<Field> fields = fields_of(kind);
+  for (Field& field : behind_fields()) fields.push_back(std::move(field));
   for (const char* control : {"null", "gauge"})
     fields.push_back(value_of(control, control, small_number));
   for (const Field& field : fields) {
@@ -268,15 +284,21 @@ std::string place_text(const Grades& grades, std::size_t task) {
   return truth.name + "/" + truth.tasks[place.task].name;
 }
 
-void add_worst(Lines& lines, const Grades& grades) {
+/// Under the worst items of each entry the command that shows what it claims of the first one.
+void add_worst(Lines& lines, const Grades& grades, const GradeRequest& request) {
   Lines found;
-  for (const Entry& entry : grades.entries)
-    for (const WorstItem& item : worst_items(entry, 3))
+  for (std::size_t i = 0; i < grades.entries.size(); ++i) {
+    const Entry& entry = grades.entries[i];
+    const auto worst = worst_items(entry, 3);
+    for (const WorstItem& item : worst)
       found.push_back("  " + entry.tool + " " + entry.claim + ", " + place_text(grades, item.task) +
                       ", " + item.item + ": claimed rank " + terminal::number(item.claimed_rank) +
                       " of " + std::to_string(item.items) + ", true rank " +
                       terminal::number(item.true_rank) + " (claimed " + two_digits(item.claimed) +
                       ", true " + two_digits(item.truth) + ")");
+    if (!worst.empty())
+      found.push_back("    " + command_of(grades, request, i, worst.front().task));
+  }
   if (found.empty()) return;
   lines.emplace_back();
   lines.emplace_back("Worst items, by rank among the total effects of their task");
@@ -385,7 +407,7 @@ std::vector<std::string> grade_text(const Grades& grades, const GradeRequest& re
         TableKind::presence, TableKind::features})
     add_table(lines, grades, kind, style);
   add_notes(lines, grades, style);
-  add_worst(lines, grades);
+  add_worst(lines, grades, request);
   add_stories(lines, grades, style);
   add_unscored(lines, grades, request.claims == "*", style);
   return lines;

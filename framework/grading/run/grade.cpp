@@ -17,6 +17,7 @@
 #include "grading/run/training_file.hpp"
 #include "grading/run/truth_tables.hpp"
 #include "grading/run/workers.hpp"
+#include "grading/scores/paired.hpp"
 #include "grading/truth/truth_file.hpp"
 #include "model/runtime/parallel.hpp"
 #include "model/runtime/threads.hpp"
@@ -327,6 +328,7 @@ class Grading::State {
                request_.controls, request_.seed);
     };
     for_each_on_threads(worker_count(request_), std::ssize(grades_.entries), estimate_one);
+    compare_with_best(grades_.entries);
   }
 
   const GradeRequest& request_;

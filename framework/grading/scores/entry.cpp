@@ -50,15 +50,20 @@ std::vector<double> over_tasks(const Entry& entry, std::size_t n_metrics, TableO
 }
 
 /// Means of one draw over the tasks that the entry has.
+/// \param headline  takes the first metric of each part, NaN without one; may be null
 template <class TableOf>
 std::vector<double> of_draw(const Entry& entry,
                             const std::vector<std::optional<std::size_t>>& place, const Draw& draw,
-                            std::size_t n_metrics, TableOf table_of) {
+                            std::size_t n_metrics, TableOf table_of,
+                            std::vector<double>* headline = nullptr) {
   Columns columns;
   for (const Draw::Part& part : draw.parts) {
+    if (headline != nullptr) headline->push_back(kNaN);
     if (part.task >= place.size() || !place[part.task]) continue;
-    if (const ItemTable* table = table_of(entry.tasks[*place[part.task]], *place[part.task]))
-      append(columns, metrics_of(*table, part.prompts));
+    const ItemTable* table = table_of(entry.tasks[*place[part.task]], *place[part.task]);
+    if (table == nullptr) continue;
+    append(columns, metrics_of(*table, part.prompts));
+    if (headline != nullptr) headline->back() = columns.front().back();
   }
   return means_of(columns, n_metrics);
 }
@@ -253,6 +258,7 @@ void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts&
               const Controls& controls, std::uint64_t seed) {
   const auto names = metric_names(entry.kind, entry.has_unit);
   entry.estimates.clear();
+  entry.headline.clear();
   for (const std::string& name : names) entry.estimates.push_back(without_value(name));
   std::vector<std::optional<std::size_t>> place;
   for (std::size_t i = 0; i < entry.tasks.size(); ++i) {
@@ -266,7 +272,9 @@ void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts&
   };
   Columns planted_draws, shuffled_draws, differences;
   for (const Draw& draw : draws) {
-    const auto planted = of_draw(entry, place, draw, names.size(), planted_table);
+    entry.headline.emplace_back();
+    const auto planted =
+        of_draw(entry, place, draw, names.size(), planted_table, &entry.headline.back());
     append(planted_draws, planted);
     if (!controls.shuffled) continue;
     auto difference = of_draw(entry, place, draw, names.size(), shuffled_table);

@@ -31,6 +31,11 @@ struct Estimate {
   /// Of features: what principal components of the tokens, and tokens themselves, reach.
   double components = std::numeric_limits<double>::quiet_NaN();
   double tokens = std::numeric_limits<double>::quiet_NaN();
+  /// Of the first metric: how much worse it is than that of the best entry of the same kind, see
+  /// `compare_with_best`.
+  double behind = std::numeric_limits<double>::quiet_NaN();
+  double behind_low = std::numeric_limits<double>::quiet_NaN();
+  double behind_high = std::numeric_limits<double>::quiet_NaN();
 
   /// (value - shuffled) / (1 - shuffled)
   double lift() const { return (value - shuffled) / (1 - shuffled); }
@@ -53,6 +58,7 @@ struct Entry {
   double null_largest = std::numeric_limits<double>::quiet_NaN();
   double gauge_change = std::numeric_limits<double>::quiet_NaN();
   std::vector<Estimate> estimates;  ///< see `estimate`
+  Table headline;  ///< first metric [draw][part]; NaN: a task that the entry does not have
 };
 
 /// Numbers of draws of the controls and the bootstrap.
