@@ -82,7 +82,7 @@ Command grade_command() {
       .description =
           R"(Runs a tool, or all of them, on models that were built to do something in a known way, and compares what it says with what is true. A tool says what its numbers mean by the attribute claim of a variable, such as effect.dla or readout.rank; it is scored for this claim alone, and a tool without a claim is listed without a score (docs/grading.md).
 
-Each score has an interval (hierarchical bootstrap over models and prompts) and controls: random scores for the same items; shuffled, the same tool on the model with permuted weights, which shows what follows from the architecture alone; permuted, the planted members exchanged among components of one kind; null, the largest claim where clean and corrupted prompt are equal; gauge, the largest change of a claim when the same function is written in another basis. A score is good if it is far from its controls, not if it is large.
+Each score has an interval (hierarchical bootstrap over models and prompts) and controls: random scores for the same items; shuffled, the same tool on the model with permuted weights, which shows what follows from the architecture alone; permuted, the planted members exchanged among components of one kind, or the labels and tokens from which a tool learns; null, the largest claim where clean and corrupted prompt are equal; gauge, the largest change of a claim when the same function is written in another basis. A score is good if it is far from its controls, not if it is large.
 
   AUROC, AP   membership by |score|: are the planted components ranked first?
   lift        (AUROC - shuffled) / (1 - shuffled); none: no better than the architecture

@@ -107,10 +107,35 @@ void set_further_rows(ItemTable& table, const ComparedTask& compared, const Tool
                     activations->second.prompts);
 }
 
+/// What a tool says on one prompt once the labels that it learns from are exchanged among prompts;
+/// none for a tool that does not learn from labels.
+ToolAnswers answers_of_permuted(Question question, double gap) {
+  if (question.training.permuted.empty() ||
+      training_parameter(question.tool.parameters, question.task) == nullptr)
+    return {};
+  question.training.train = question.training.permuted;
+  return ask(question, 1, gap);
+}
+
+/// Control `permuted` of tools that are trained. \param permuted  see `answers_of_permuted`
+std::optional<Table> claims_of_permuted(const ComparedTask& compared, ItemTable table,
+                                        const std::string& claim, const ClaimedTask& claimed,
+                                        const ToolAnswers& permuted) {
+  if (claim == "feature.activation") {
+    set_matched_permuted(table, compared.truth, compared.task, claimed.prompts);
+    return std::move(table.claimed);
+  }
+  const auto found = permuted.claims.find({claim, claimed.of_stream});
+  if (table.kind != TableKind::presence || found == permuted.claims.end()) return std::nullopt;
+  compared.set(table, claim, found->second.prompts);
+  return std::move(table.claimed);
+}
+
+/// \param shuffled, permuted  what it claims with these controls; null: they were not asked for
 /// \return empty if the truth does not say what is claimed
 std::optional<ClaimRecord> record_of(const ComparedTask& compared, const std::string& claim,
                                      const ToolAnswers& answers, const ClaimedTask& claimed,
-                                     const ClaimedTask* shuffled) {
+                                     const ClaimedTask* shuffled, const ToolAnswers* permuted) {
   auto table = compared.table(claim, claimed);
   if (!table) return std::nullopt;
   ClaimRecord record;
@@ -123,6 +148,8 @@ std::optional<ClaimRecord> record_of(const ComparedTask& compared, const std::st
   record.items = table->items;
   record.candidates = table->candidates;
   record.claimed = std::move(table->claimed);
+  if (permuted != nullptr)
+    record.permuted = claims_of_permuted(compared, other, claim, claimed, *permuted);
   if (shuffled == nullptr) return record;
   compared.set(other, claim, shuffled->prompts);
   if (other.items.size() == record.items.size()) record.shuffled = std::move(other.claimed);
@@ -175,13 +202,16 @@ ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const C
                    : NumberOfClaim();
   const ComparedTask compared{planted.truth, task, model.planted->spec(),
                               exact_model_of(planted, task, answers), request.seed};
+  const ToolAnswers of_permuted =
+      request.controls.permuted ? answers_of_permuted(question, gap) : ToolAnswers();
   question.model = model.shuffled;
   const ToolAnswers of_shuffled = model.shuffled ? ask(question, SIZE_MAX, gap) : ToolAnswers();
   for (const auto& [key, claimed] : answers.claims) {
     if (!glob_matches(request.claims, key.first)) continue;
     const auto other = of_shuffled.claims.find(key);
     auto claim = record_of(compared, key.first, answers, claimed,
-                           other == of_shuffled.claims.end() ? nullptr : &other->second);
+                           other == of_shuffled.claims.end() ? nullptr : &other->second,
+                           request.controls.permuted ? &of_permuted : nullptr);
     if (!claim) continue;
     claim->null_largest = number_of(null, key);
     claim->gauge_change = number_of(gauge, key);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
+#include <lensbench/random.hpp>
 #include <lensbench/statistics.hpp>
 #include <limits>
 #include <string>
@@ -19,6 +21,15 @@ std::pair<std::size_t, std::size_t> numbers_in(const std::string& item) {
   const auto comma = std::from_chars(item.data(), end, feature);
   std::from_chars(comma.ptr + 1, end, place);
   return {feature, place};
+}
+
+constexpr const char* kFeature = "feature ";
+
+/// Number of a planted feature, by the name of its item.
+std::size_t feature_of(const std::string& item) {
+  std::size_t feature = 0;
+  std::from_chars(item.data() + std::strlen(kFeature), item.data() + item.size(), feature);
+  return feature;
 }
 
 std::size_t features_in(const std::vector<ItemValues>& claimed) {
@@ -88,7 +99,8 @@ void set_activations(ItemTable& table, const FeatureTruth& features, const Task&
   }
   Table correlations;
   correlations.reserve(table.items.size());
-  for (const std::size_t feature : features_that_vary(features, task)) {
+  for (const std::string& item : table.items) {
+    const std::size_t feature = feature_of(item);
     correlations.emplace_back();
     for (const auto& other : found)
       correlations.back().push_back(statistics::pearson(planted[feature], other));
@@ -157,6 +169,18 @@ Vector spread_of(const TokensOfPrompts& prompts) {
   return spreads;
 }
 
+/// The features of each token are those of another one that has some (Fisher and Yates).
+void permute_tokens(FeatureTruth& features) {
+  constexpr std::uint64_t kPermutedTokens = 1908;
+  std::vector<std::size_t> tokens;
+  for (std::size_t id = 0; id < features.token_activation.size(); ++id)
+    if (!features.token_activation[id].empty()) tokens.push_back(id);
+  Philox random(0, kPermutedTokens);
+  for (std::size_t i = tokens.size(); i-- > 1;)
+    std::swap(features.token_activation[tokens[i]],
+              features.token_activation[tokens[random.below(i + 1)]]);
+}
+
 /// The row of the variance, after those of the features.
 void add_unexplained(ItemTable& table, const FeatureTruth& features, const Task& task) {
   table.sums.assign(table.items.size(), false);
@@ -173,7 +197,7 @@ std::optional<ItemTable> feature_table(const Truth& truth, const Task& task,
   ItemTable table;
   table.kind = TableKind::features;
   for (const std::size_t f : graded_features(*truth.features, task, claim)) {
-    table.items.push_back("feature " + std::to_string(f));
+    table.items.push_back(kFeature + std::to_string(f));
     table.truth.emplace_back(task.prompts.size(), 1.0);
   }
   if (table.items.empty()) return std::nullopt;
@@ -196,6 +220,14 @@ void set_matched(ItemTable& table, const Truth& truth, const Task& task, const C
     set_directions(table, *truth.features, claimed);
   else
     set_activations(table, *truth.features, task, claimed);
+}
+
+void set_matched_permuted(ItemTable& table, const Truth& truth, const Task& task,
+                          const std::vector<ItemValues>& activations) {
+  Truth permuted;
+  permuted.features = truth.features;
+  permute_tokens(*permuted.features);
+  set_matched(table, permuted, task, find_claim("feature.activation"), activations);
 }
 
 void set_unexplained(ItemTable& table, const Truth& truth, const Task& task,

@@ -264,7 +264,7 @@ class Grading::State {
     entry.has_unit = table->has_unit;
     note_problems(entry, index, record, claim);
     note_folds(entry, index, candidate);
-    entry.tasks.push_back({index, *std::move(table), claim.shuffled});
+    entry.tasks.push_back({index, *std::move(table), claim.shuffled, claim.permuted});
     keep_largest(entry.null_largest, claim.null_largest);
     keep_largest(entry.gauge_change, claim.gauge_change);
   }

@@ -1,9 +1,12 @@
 #include "grading/run/training_file.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <lensbench/random.hpp>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 
 #include "core/files/atomic_file.hpp"
 #include "core/files/sha256.hpp"
@@ -56,6 +59,16 @@ std::vector<TrainingPrompt> own_prompts(const Task& task, std::size_t folds, std
   return prompts;
 }
 
+/// The prompts with the labels of others (Fisher and Yates); none where they have no labels.
+std::vector<TrainingPrompt> with_permuted_labels(std::vector<TrainingPrompt> prompts) {
+  constexpr std::uint64_t kLabelStream = 1907;
+  if (prompts.empty() || !prompts.front().label) return {};
+  Philox random(0, kLabelStream);
+  for (std::size_t i = prompts.size(); i-- > 1;)
+    std::swap(prompts[i].label, prompts[random.below(i + 1)].label);
+  return prompts;
+}
+
 }  // namespace
 
 const ParameterInfo* training_parameter(const std::vector<ParameterInfo>& declared,
@@ -80,6 +93,7 @@ TrainingFiles training_files(const std::filesystem::path& folder, const Truth& t
   const std::size_t folds = folder.empty() ? 0 : fold_count(truth, task);
   for (std::size_t fold = 0; fold < folds; ++fold)
     files.folds.push_back(prompts_file(folder, own_prompts(task, folds, fold)));
+  files.permuted = prompts_file(folder, with_permuted_labels(task.train));
   files.own = prompts_file(folder, own_prompts(task, 1, 1));
   return files;
 }

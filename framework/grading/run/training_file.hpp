@@ -26,7 +26,8 @@ std::filesystem::path training_file(const std::filesystem::path& folder, const T
 struct TrainingFiles {
   std::filesystem::path train = {};  ///< training prompts of the task; empty: it has none
   std::vector<std::filesystem::path> folds = {};  ///< see `fold_count`; one a fold, without its own
-  std::filesystem::path own = {};  ///< all prompts of the task, which none is trained on
+  std::filesystem::path permuted = {};  ///< `train` with its labels exchanged among prompts
+  std::filesystem::path own = {};       ///< all prompts of the task, which none is trained on
 };
 
 /// Folds of a task without training prompts, of a model with features: a tool that is asked about a

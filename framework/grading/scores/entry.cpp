@@ -208,8 +208,7 @@ std::vector<Membership> permuted_membership(const ItemTable& table, Philox& rand
   return membership;
 }
 
-void add_permuted(Entry& entry, std::size_t n, std::uint64_t seed) {
-  if (entry.kind != TableKind::effects) return;
+void add_permuted_members(Entry& entry, std::size_t n, std::uint64_t seed) {
   Philox random(seed, kPermutationStream);
   Columns columns;
   for (const GradedTask& task : entry.tasks) {
@@ -229,6 +228,15 @@ void add_permuted(Entry& entry, std::size_t n, std::uint64_t seed) {
   }
   for (std::size_t m = 0; m < columns.size(); ++m)
     entry.estimates[m].permuted = statistics::mean(columns[m]);
+}
+
+/// Of a tool that is trained: what it claims of permuted labels or tokens.
+void add_permuted_claims(Entry& entry) {
+  Columns columns;
+  for (const GradedTask& task : entry.tasks)
+    if (task.permuted) append(columns, metrics_of(with_claimed(task.planted, *task.permuted)));
+  const auto values = means_of(columns, entry.estimates.size());
+  for (std::size_t m = 0; m < values.size(); ++m) entry.estimates[m].permuted = values[m];
 }
 
 /// Tables of what was claimed on the shuffled models, in the order of the tasks.
@@ -305,7 +313,10 @@ void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts&
     result.shuffled_high = of_draws.high;
   }
   if (controls.random) add_random(entry, counts.random, seed);
-  if (controls.permuted) add_permuted(entry, counts.permutations, seed);
+  if (controls.permuted && entry.kind == TableKind::effects)
+    add_permuted_members(entry, counts.permutations, seed);
+  else if (controls.permuted)
+    add_permuted_claims(entry);
   add_single(entry, "null", entry.null_largest);
   add_single(entry, "gauge", entry.gauge_change);
 }

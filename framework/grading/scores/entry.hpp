@@ -17,7 +17,8 @@ namespace lensbench::grading {
 struct GradedTask {
   std::size_t task = 0;  ///< index into the list of all tasks
   ItemTable planted;
-  std::optional<Table> shuffled;  ///< what it claims on the shuffled model
+  std::optional<Table> shuffled;       ///< what it claims on the shuffled model
+  std::optional<Table> permuted = {};  ///< what it claims of permuted labels or tokens
 };
 
 /// A metric of an entry, over all tasks. NaN where it is not defined or the control was not run.

@@ -182,9 +182,9 @@ TEST(StoredCircuits, AreThoseOfAnotherProgram) {
   EXPECT_NEAR(metric(table, "cmd_log"), 0.623553, 1e-5);
 }
 
-// 120 random orders of the edges of models/siit-3, run by the same other program: CMD has the median
-// 0.743, 95 % of it are from 0.488 to 0.751, and CPR is from 0.248 to 0.511. Here there are eight
-// orders, so that the ends are not as sharp.
+// 120 random orders of the edges of models/siit-3, run by the same other program: CMD has the
+// median 0.743, 95 % of it are from 0.488 to 0.751, and CPR is from 0.248 to 0.511. Here there are
+// eight orders, so that the ends are not as sharp.
 TEST(StoredCircuits, OfRandomEdgesKeepTheMetricAsLateAsInAnotherProgram) {
   const std::filesystem::path folder = testing::source_folder() + "/models/siit-3";
   const Truth truth = read_truth(folder);

@@ -214,6 +214,27 @@ TEST(PlantedFeatures, AreFoundByTokensAndNotByPrincipalComponents) {
   EXPECT_NEAR(matched_tokens(table, 20, random), 0.89, 0.03);
 }
 
+// What is planted, as a tool would claim it: once the tokens are permuted, the best of 24 features
+// that are active on a few tokens each has a small correlation.
+TEST(PlantedFeatures, AreNotFoundAmongPermutedTokens) {
+  const testing::Planted planted("superposition", Gauge::rotated);
+  const Task& task = planted.truth.tasks[0];
+  const auto& known = planted.truth.features->token_activation;
+  std::vector<ItemValues> claimed;
+  for (const PromptPair& prompt : task.prompts) {
+    claimed.emplace_back();
+    for (std::size_t token = 0; token < prompt.ids.size(); ++token)
+      for (const auto& [feature, value] : known[static_cast<std::size_t>(prompt.ids[token])])
+        claimed.back()[feature_item(feature, static_cast<std::int64_t>(token))] = value;
+  }
+  const ClaimInfo& claim = find_claim("feature.activation");
+  ItemTable table = feature_table(planted.truth, task, claim).value(), permuted = table;
+  set_matched(table, planted.truth, task, claim, claimed);
+  set_matched_permuted(permuted, planted.truth, task, claimed);
+  EXPECT_NEAR(metrics_of(table)[0], 1, 1e-9);
+  EXPECT_LT(metrics_of(permuted)[0], 0.6);
+}
+
 TEST_F(TwoFeatures, AreNotGradedWhereTheTruthLacksThem) {
   truth_.features->token_activation.clear();
   EXPECT_FALSE(feature_table(truth_, task_, find_claim("feature.activation")));

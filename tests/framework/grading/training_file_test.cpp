@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
 #include "model/runtime/parallel.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
@@ -108,6 +113,31 @@ TEST(TrainingFolds, AreNotMadeOfTasksWithTrainingPromptsOrModelsWithoutFeatures)
   truth = with_features();
   truth.tasks[0].prompts.resize(1);
   EXPECT_EQ(fold_count(truth, truth.tasks[0]), 0u);
+}
+
+// 100 prompts, each with its own label.
+TEST(PermutedLabels, AreThoseOfOtherPrompts) {
+  Task task;
+  for (std::int64_t i = 0; i < 100; ++i) task.train.push_back({{i}, i, 0});
+  const TempDir folder;
+  const TrainingFiles files = training_files(folder.path(), {}, task);
+  std::ifstream file(files.permuted);
+  std::set<std::int64_t> labels;
+  std::int64_t kept = 0, lines = 0;
+  for (std::string line; std::getline(file, line); ++lines) {
+    const auto prompt = nlohmann::json::parse(line);
+    EXPECT_EQ(prompt["ids"][0], lines);
+    labels.insert(prompt["label"].get<std::int64_t>());
+    kept += prompt["label"] == prompt["ids"][0] ? 1 : 0;
+  }
+  EXPECT_EQ(lines, 100);
+  EXPECT_EQ(labels.size(), 100u);
+  EXPECT_LT(kept, 10);  // one on average
+}
+
+TEST(PermutedLabels, AreNotThereWherePromptsHaveNone) {
+  const TempDir folder;
+  EXPECT_TRUE(training_files(folder.path(), {}, without_labels()).permuted.empty());
 }
 
 TEST(MissingTraining, IsWhatAToolDeclaresAndSettingsDoNotHave) {

@@ -211,17 +211,20 @@ TEST_F(Guessed, FeaturesAreFoundByAListOfTokens) {
 /// training prompts were taken away.
 class Learned : public ::testing::Test {
  protected:
-  Grades grades_of(const std::string& kind) {
+  /// \param tool  that learns; `learner` is left without training prompts
+  Grades grades_of(const std::string& kind, const std::string& tool = "learner") {
     PlantRequest plant;
     plant.kind = kind;
     plant.prompts = 8;
     plant.edges = false;
     Truth truth = grading::plant(plant, model_.path());
-    for (Task& task : truth.tasks) task.train.clear();
-    write_truth(truth, model_.path());
+    if (tool == "learner") {
+      for (Task& task : truth.tasks) task.train.clear();
+      write_truth(truth, model_.path());
+    }
     testing::place(plugins_, "graded_tools");
     GradeRequest request;
-    request.tools = {"learner"};
+    request.tools = {tool};
     request.models = {model_.path()};
     request.plugins.dirs = {plugins_.path()};
     request.counts = {20, 20, 0};
@@ -240,6 +243,16 @@ TEST_F(Learned, IsTrainedOnTheOtherFoldsOfATaskWithoutTrainingPrompts) {
   EXPECT_EQ(find_estimate(entry, "coverage")->value, 1);
   EXPECT_GT(find_estimate(entry, "mcc")->value, 0.6);
   EXPECT_THAT(entry.problems, ::testing::Contains(::testing::HasSubstr("4 folds")));
+}
+
+// The labels of one task are the tokens before a position, of which there are more than ten.
+TEST_F(Learned, IsNoBetterThanChanceFromPermutedLabels) {
+  const Grades grades = grades_of("induction", "label_reader");
+  ASSERT_EQ(grades.entries.size(), 1u);
+  const Estimate present = *find_estimate(grades.entries[0], "present");
+  EXPECT_EQ(present.value, 1);
+  EXPECT_GT(present.permuted, 0);
+  EXPECT_LT(present.permuted, 0.3);
 }
 
 TEST_F(Learned, RefusesAModelWithoutFeaturesForWantOfTrainingPrompts) {
