@@ -7,8 +7,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <lensbench/error.hpp>
 #include <limits>
 
+#include "checkpoint/checkpoint.hpp"
+#include "grading/check/check_planted.hpp"
 #include "grading/output/grade_text.hpp"
 #include "grading/output/no_score.hpp"
 #include "grading/output/stories.hpp"
@@ -178,7 +181,28 @@ double idle_members(const Grades& grades) {
   return idle;
 }
 
-void add_receipts(Dataset& dataset, const Grades& grades) {
+/// Numbers of all truths that their checkpoints do not have; NaN where none could be computed
+/// again.
+double wrong_numbers(const Grades& grades) {
+  double wrong = kUnknown;
+  for (const GradedModel& model : grades.models) {
+    try {
+      const CheckedTruth checked =
+          check_planted(model.truth, read_exact_model(Checkpoint(model.folder)));
+      wrong = (std::isnan(wrong) ? 0 : wrong) + static_cast<double>(checked.wrong.size());
+    } catch (const InputError&) {
+      // A family without a forward in float64.
+    }
+  }
+  return wrong;
+}
+
+void add_receipts(Dataset& dataset, const Grades& grades, const GradeRequest& request) {
+  // Models that were planted for the grading have just been measured.
+  if (const double wrong = request.planted.empty() ? wrong_numbers(grades) : kUnknown;
+      !std::isnan(wrong))
+    dataset.receipts.push_back(make_receipt("truth_matches_checkpoint", wrong, 0,
+                                            "numbers that plant --check finds to be others"));
   dataset.receipts.push_back(make_receipt("members_have_effects", idle_members(grades), 0,
                                           "members with less than a tenth of the gap"));
   if (const double null = largest_of(grades, "null"); !std::isnan(null))
@@ -210,7 +234,7 @@ Dataset scores_of(const Grades& grades, const GradeRequest& request) {
   add_stories(dataset, grades, request);
   dataset.add_coordinate("entry", labels_of(grades), "a tool and one of its claims");
   dataset.add_coordinate("metric", metrics, "name of the score (docs/grading.md)");
-  add_receipts(dataset, grades);
+  add_receipts(dataset, grades, request);
   return dataset;
 }
 

@@ -81,7 +81,8 @@ struct ComparedTask {
   std::optional<ExactModel> exact;  ///< empty: circuits cannot be run
   std::uint64_t seed;
 
-  std::optional<ItemTable> table(const std::string& claim, const ClaimedTask& claimed) const {
+  /// What is true, before claims are set.
+  std::optional<ItemTable> truth_of(const std::string& claim, const ClaimedTask& claimed) const {
     return truth_table(truth, task, find_claim(claim), claimed.of_stream);
   }
   void set(ItemTable& table, const std::string& claim,
@@ -136,7 +137,7 @@ std::optional<Table> claims_of_permuted(const ComparedTask& compared, ItemTable 
 std::optional<ClaimRecord> record_of(const ComparedTask& compared, const std::string& claim,
                                      const ToolAnswers& answers, const ClaimedTask& claimed,
                                      const ClaimedTask* shuffled, const ToolAnswers* permuted) {
-  auto table = compared.table(claim, claimed);
+  auto table = compared.truth_of(claim, claimed);
   if (!table) return std::nullopt;
   ClaimRecord record;
   record.claim = claim;
@@ -186,7 +187,9 @@ ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const C
                     model.planted,
                     task,
                     request.seed,
-                    training_files(request.scratch, planted.truth, task)};
+                    learns_from_files(candidate.tool->parameters)
+                        ? training_files(request.scratch, planted.truth, task)
+                        : TrainingFiles()};
   if (is_new) {
     const ToolAnswers first = ask(question, 1, gap);
     record.later = first.later;

@@ -114,6 +114,10 @@ std::vector<MissingTraining> missing_training(const std::vector<ParameterInfo>& 
   return missing;
 }
 
+bool learns_from_files(const std::vector<ParameterInfo>& declared) {
+  return !missing_training(declared, {}).empty();
+}
+
 bool learns_from_text(const std::vector<ParameterInfo>& declared, const Settings& settings) {
   return file_parameter(declared, "text") != nullptr && !settings.contains("text");
 }

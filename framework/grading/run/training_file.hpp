@@ -35,6 +35,9 @@ struct TrainingFiles {
 /// to learn from its own.
 std::size_t fold_count(const Truth& truth, const Task& task);
 
+/// Whether a tool has a parameter for such a file.
+bool learns_from_files(const std::vector<ParameterInfo>& declared);
+
 /// Writes the files of a task. \param folder  see `training_file`
 TrainingFiles training_files(const std::filesystem::path& folder, const Truth& truth,
                              const Task& task);

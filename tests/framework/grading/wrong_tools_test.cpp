@@ -207,11 +207,10 @@ TEST_F(Guessed, FeaturesAreFoundByAListOfTokens) {
   EXPECT_LT(mcc.shuffled, 0.7);
 }
 
-/// A tool that learns from a text, asked about a model of the kind whose tasks have none, or whose
-/// training prompts were taken away.
-class Learned : public ::testing::Test {
+/// One tool, asked about one model.
+class OnOneModel : public ::testing::Test {
  protected:
-  /// \param tool  that learns; `learner` is left without training prompts
+  /// \param tool  `learner` is left without training prompts
   Grades grades_of(const std::string& kind, const std::string& tool = "learner") {
     PlantRequest plant;
     plant.kind = kind;
@@ -236,7 +235,7 @@ class Learned : public ::testing::Test {
 };
 
 // The tool would not answer for a prompt that is in its text.
-TEST_F(Learned, IsTrainedOnTheOtherFoldsOfATaskWithoutTrainingPrompts) {
+TEST_F(OnOneModel, AToolIsTrainedOnTheOtherFoldsOfATaskWithoutTrainingPrompts) {
   const Grades grades = grades_of("superposition");
   ASSERT_EQ(grades.entries.size(), 1u);
   const Entry& entry = grades.entries[0];
@@ -246,7 +245,7 @@ TEST_F(Learned, IsTrainedOnTheOtherFoldsOfATaskWithoutTrainingPrompts) {
 }
 
 // The labels of one task are the tokens before a position, of which there are more than ten.
-TEST_F(Learned, IsNoBetterThanChanceFromPermutedLabels) {
+TEST_F(OnOneModel, AToolIsNoBetterThanChanceFromPermutedLabels) {
   const Grades grades = grades_of("induction", "label_reader");
   ASSERT_EQ(grades.entries.size(), 1u);
   const Estimate present = *find_estimate(grades.entries[0], "present");
@@ -255,13 +254,38 @@ TEST_F(Learned, IsNoBetterThanChanceFromPermutedLabels) {
   EXPECT_LT(present.permuted, 0.3);
 }
 
-TEST_F(Learned, RefusesAModelWithoutFeaturesForWantOfTrainingPrompts) {
+TEST_F(OnOneModel, AToolRefusesAModelWithoutFeaturesForWantOfTrainingPrompts) {
   const Grades grades = grades_of("hist");
   EXPECT_TRUE(grades.entries.empty());
   ASSERT_EQ(grades.unscored.size(), 1u);
   EXPECT_THAT(grades.unscored[0].reason,
               ::testing::AllOf(::testing::StartsWith("no training prompts"),
                                ::testing::HasSubstr("feature.direction")));
+}
+
+// Eight prompts, of which seven are scored.
+TEST_F(OnOneModel, AToolThatThrowsOnOnePromptAbstainsThereAndTheErrorIsTold) {
+  const Grades grades = grades_of("hist", "throws_once");
+  ASSERT_EQ(grades.entries.size(), 1u);
+  const Entry& entry = grades.entries[0];
+  EXPECT_THAT(entry.problems,
+              ::testing::ElementsAre(::testing::HasSubstr(
+                  "1 of 8 prompts were not answered: throws_once: this prompt is odd")));
+  ASSERT_EQ(entry.tasks.size(), 1u);
+  const Table& claimed = entry.tasks[0].planted.claimed;
+  for (std::size_t i = 0; i < claimed.size(); ++i)
+    for (std::size_t p = 0; p < claimed[i].size(); ++p)
+      if (entry.tasks[0].planted.items[i].front() == 'L') {
+        EXPECT_EQ(std::isnan(claimed[i][p]), p == 1) << entry.tasks[0].planted.items[i] << p;
+      }
+}
+
+TEST_F(OnOneModel, AToolWithAnUnknownClaimIsToldTheNearest) {
+  const Grades grades = grades_of("hist", "mistyped_claim");
+  EXPECT_TRUE(grades.entries.empty());
+  ASSERT_EQ(grades.unscored.size(), 1u);
+  EXPECT_EQ(grades.unscored[0].why, Unscored::Why::refused);
+  EXPECT_THAT(grades.unscored[0].reason, ::testing::HasSubstr("did you mean 'importance'"));
 }
 
 }  // namespace
