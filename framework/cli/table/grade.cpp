@@ -21,6 +21,10 @@ std::vector<Option> grade_options() {
       {.name = "kinds",
        .argument = "LIST",
        .help = "kinds of models to plant, separated by commas, as plant has them (default: all)"},
+      {.name = "edges",
+       .argument = "",
+       .help = "measure the effects of edges of models that are planted now, which takes longest, "
+               "so that tools are graded for them, too"},
       {.name = "claims",
        .argument = "GLOB",
        .help = "score only these claims, such as 'effect.*' (lensbench list claims)",

@@ -140,9 +140,10 @@ grading::Grades archived(grading::Grading& grading, const RunPlan& plan,
 
 /// Everything that can be wrong with the options alone.
 void check_options(const Options& options) {
-  for (const char* option : {"seeds", "kinds"})
-    if (options.given("models") && options.given(option))
-      throw UsageError(std::string("grade: --models names models that are there, --") + option +
+  for (const std::string option : {"seeds", "kinds", "edges"})
+    if (options.given("models") &&
+        (option == "edges" ? options.flag(option) : options.given(option)))
+      throw UsageError("grade: --models names models that are there, --" + option +
                        " plants new ones; give one of the two");
   if (options.flag("resume") && options.text("out").empty())
     throw UsageError("--resume needs --out FILE, the archive of the grading to resume");
@@ -170,8 +171,10 @@ int run_grade(const Options& options) {
         options.given("kinds") ? items_of(options.text("kinds")) : std::vector<std::string>();
     request.planted = grading::planted_kinds(kinds, seeds);
     constexpr std::int64_t kQuickPrompts = 4;
-    if (options.flag("quick"))
-      for (grading::PlantRequest& plant : request.planted) plant.prompts = kQuickPrompts;
+    for (grading::PlantRequest& plant : request.planted) {
+      if (options.flag("quick")) plant.prompts = kQuickPrompts;
+      plant.edges = options.flag("edges");
+    }
     grading::plant_models(request, scratch.path(), listener);
   }
   grading::Grades grades;
