@@ -54,11 +54,11 @@ constexpr Number kNumbers[] = {
      "what principal components of the tokens reach (NaN: it is not about features)"},
     {"tokens", &Estimate::tokens,
      "what tokens as directions reach, as many as were found (NaN: it is not about features)"},
-    {"behind", &Estimate::behind,
+    {"worse", &Estimate::worse,
      "how much worse than the best entry of the question on common tasks (NaN: not compared)"},
-    {"behind_low", &Estimate::behind_low,
+    {"worse_low", &Estimate::worse_low,
      "lower end of its 95 % interval, on the same draws (NaN: not compared)"},
-    {"behind_high", &Estimate::behind_high,
+    {"worse_high", &Estimate::worse_high,
      "upper end of its 95 % interval, on the same draws (NaN: not compared)"}};
 
 struct Group {

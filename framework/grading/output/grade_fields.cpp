@@ -132,18 +132,18 @@ std::vector<Field> own_fields(TableKind kind) {
   return fields;
 }
 
-/// How far each entry is behind the best one: columns of every table.
-std::vector<Field> behind_fields() {
+/// How much worse each entry is than the best one: columns of every table.
+std::vector<Field> worse_fields() {
   const auto headline = [](const std::string& header, std::string (*text)(const Estimate&)) {
     return Field{header, [text](const Entry& entry) {
-                   return entry.estimates.empty() || std::isnan(entry.estimates.front().behind)
+                   return entry.estimates.empty() || std::isnan(entry.estimates.front().worse)
                               ? std::string()
                               : text(entry.estimates.front());
                  }};
   };
-  return {headline("behind best", [](const Estimate& e) { return small_number(e.behind); }),
+  return {headline("worse than best", [](const Estimate& e) { return small_number(e.worse); }),
           headline("its [95 %]",
-                   [](const Estimate& e) { return interval_text(e.behind_low, e.behind_high); })};
+                   [](const Estimate& e) { return interval_text(e.worse_low, e.worse_high); })};
 }
 
 }  // namespace
@@ -158,7 +158,7 @@ std::string interval_text(double low, double high) {
 
 std::vector<Field> fields_of(TableKind kind) {
   std::vector<Field> fields = own_fields(kind);
-  for (Field& field : behind_fields()) fields.push_back(std::move(field));
+  for (Field& field : worse_fields()) fields.push_back(std::move(field));
   for (const char* control : {"null", "gauge"})
     fields.push_back(value_of(control, control, small_number));
   return fields;

@@ -34,9 +34,9 @@ struct Estimate {
   double tokens = std::numeric_limits<double>::quiet_NaN();
   /// Of the first metric: how much worse it is than that of the best entry of the same kind, see
   /// `compare_with_best`.
-  double behind = std::numeric_limits<double>::quiet_NaN();
-  double behind_low = std::numeric_limits<double>::quiet_NaN();
-  double behind_high = std::numeric_limits<double>::quiet_NaN();
+  double worse = std::numeric_limits<double>::quiet_NaN();
+  double worse_low = std::numeric_limits<double>::quiet_NaN();
+  double worse_high = std::numeric_limits<double>::quiet_NaN();
 
   /// (value - shuffled) / (1 - shuffled)
   double lift() const { return (value - shuffled) / (1 - shuffled); }

@@ -41,16 +41,16 @@ std::vector<double> of_all_tasks(const Entry& entry) {
   return values;
 }
 
-void set_behind(Entry& entry, const Entry& best) {
+void set_worse(Entry& entry, const Entry& best) {
   Estimate& own = entry.estimates.front();
   const double sign = larger_is_better(own.name) ? 1 : -1;
-  own.behind = sign * mean_difference(of_all_tasks(best), of_all_tasks(entry));
+  own.worse = sign * mean_difference(of_all_tasks(best), of_all_tasks(entry));
   std::vector<double> differences;
   for (std::size_t draw = 0; draw < std::min(entry.headline.size(), best.headline.size()); ++draw)
     differences.push_back(sign * mean_difference(best.headline[draw], entry.headline[draw]));
   const PercentileInterval interval = interval_of(differences);
-  own.behind_low = interval.low;
-  own.behind_high = interval.high;
+  own.worse_low = interval.low;
+  own.worse_high = interval.high;
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ void compare_with_best(std::vector<Entry>& entries) {
   for (Entry& entry : entries) {
     const Entry* best = best_entry(entries, entry.kind);
     if (best != nullptr && best != &entry && !std::isnan(entry.estimates.front().value))
-      set_behind(entry, *best);
+      set_worse(entry, *best);
   }
   for (Entry& entry : entries) entry.headline = {};
 }

@@ -6,9 +6,9 @@
 
 namespace lensbench::grading {
 
-/// Sets how far each entry is behind the best one with items of the same kind, in the first metric:
-/// on the tasks that both have, with an interval from the draws that both saw. Takes the `headline`
-/// of the entries, which is then empty.
+/// Sets how much worse each entry is than the best one with items of the same kind, in the first
+/// metric: on the tasks that both have, with an interval from the draws that both saw. Takes the
+/// `headline` of the entries, which is then empty.
 void compare_with_best(std::vector<Entry>& entries);
 
 }  // namespace lensbench::grading

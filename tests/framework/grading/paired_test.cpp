@@ -45,11 +45,11 @@ TEST(PairedComparison, IsOfTasksThatBothHave) {
                                 entry_of(kKind, {{1, 0.6}}, draws),
                                 entry_of(kKind, {{0, 0.1}, {1, 0.7}}, draws)};
   compare_with_best(entries);
-  EXPECT_TRUE(std::isnan(entries[0].estimates.front().behind));
-  EXPECT_NEAR(entries[1].estimates.front().behind, 0.1, 1e-12);
-  EXPECT_NEAR(entries[2].estimates.front().behind, 0.15, 1e-12);
-  EXPECT_NEAR(entries[2].estimates.front().behind_low, 0.15, 1e-12);
-  EXPECT_NEAR(entries[2].estimates.front().behind_high, 0.15, 1e-12);
+  EXPECT_TRUE(std::isnan(entries[0].estimates.front().worse));
+  EXPECT_NEAR(entries[1].estimates.front().worse, 0.1, 1e-12);
+  EXPECT_NEAR(entries[2].estimates.front().worse, 0.15, 1e-12);
+  EXPECT_NEAR(entries[2].estimates.front().worse_low, 0.15, 1e-12);
+  EXPECT_NEAR(entries[2].estimates.front().worse_high, 0.15, 1e-12);
 }
 
 TEST(PairedComparison, CountsALargerScoreAsBetterWhereItIs) {
@@ -57,8 +57,8 @@ TEST(PairedComparison, CountsALargerScoreAsBetterWhereItIs) {
   std::vector<Entry> entries = {entry_of(TableKind::attention, {{0, 0.5}}, draws),
                                 entry_of(TableKind::attention, {{0, 0.9}}, draws)};
   compare_with_best(entries);
-  EXPECT_NEAR(entries[0].estimates.front().behind, 0.4, 1e-12);
-  EXPECT_TRUE(std::isnan(entries[1].estimates.front().behind));
+  EXPECT_NEAR(entries[0].estimates.front().worse, 0.4, 1e-12);
+  EXPECT_TRUE(std::isnan(entries[1].estimates.front().worse));
 }
 
 // Models with replacement: a draw has the first one twice, the second one twice, or both. The
@@ -69,8 +69,8 @@ TEST(PairedComparison, HasAnIntervalOverTheDrawsThatBothSaw) {
   std::vector<Entry> entries = {entry_of(kKind, {{0, 0.0}, {1, 0.5}}, draws),
                                 entry_of(kKind, {{0, 0.1}, {1, 0.7}}, draws)};
   compare_with_best(entries);
-  EXPECT_NEAR(entries[1].estimates.front().behind_low, 0.1, 1e-12);
-  EXPECT_NEAR(entries[1].estimates.front().behind_high, 0.2, 1e-12);
+  EXPECT_NEAR(entries[1].estimates.front().worse_low, 0.1, 1e-12);
+  EXPECT_NEAR(entries[1].estimates.front().worse_high, 0.2, 1e-12);
 }
 
 TEST(PairedComparison, IsNotMadeBetweenQuestions) {
@@ -79,7 +79,7 @@ TEST(PairedComparison, IsNotMadeBetweenQuestions) {
                                 entry_of(TableKind::probability, {{0, 0.1}}, draws)};
   compare_with_best(entries);
   for (const Entry& entry : entries) {
-    EXPECT_TRUE(std::isnan(entry.estimates.front().behind));
+    EXPECT_TRUE(std::isnan(entry.estimates.front().worse));
     EXPECT_TRUE(entry.headline.empty());
   }
 }
