@@ -32,7 +32,7 @@ struct Estimate {
   /// Of features: what principal components of the tokens, and tokens themselves, reach.
   double components = std::numeric_limits<double>::quiet_NaN();
   double tokens = std::numeric_limits<double>::quiet_NaN();
-  /// Of the first metric: how much worse it is than that of the best entry of the same kind, see
+  /// Of the first metric: how much worse it is than that of the best entry, see
   /// `compare_with_best`.
   double worse = std::numeric_limits<double>::quiet_NaN();
   double worse_low = std::numeric_limits<double>::quiet_NaN();

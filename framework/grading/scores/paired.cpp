@@ -9,11 +9,18 @@
 namespace lensbench::grading {
 namespace {
 
-/// The best of the entries with items of one kind; the first one of several.
-const Entry* best_entry(const std::vector<Entry>& entries, TableKind kind) {
+/// Whether the first metric of two entries is about one thing: membership is, whatever is claimed
+/// of components or edges.
+bool are_comparable(const Entry& a, const Entry& b) {
+  const bool by_membership = a.kind == TableKind::effects || a.kind == TableKind::edges;
+  return a.kind == b.kind && (by_membership || a.claim == b.claim);
+}
+
+/// The best of the entries that one can be compared with; the first one of several.
+const Entry* best_entry(const std::vector<Entry>& entries, const Entry& one) {
   const Entry* best = nullptr;
   for (const Entry& entry : entries) {
-    if (entry.kind != kind || entry.estimates.empty()) continue;
+    if (!are_comparable(entry, one) || entry.estimates.empty()) continue;
     const Estimate& own = entry.estimates.front();
     if (std::isnan(own.value)) continue;
     const bool larger = larger_is_better(own.name);
@@ -57,7 +64,7 @@ void set_worse(Entry& entry, const Entry& best) {
 
 void compare_with_best(std::vector<Entry>& entries) {
   for (Entry& entry : entries) {
-    const Entry* best = best_entry(entries, entry.kind);
+    const Entry* best = best_entry(entries, entry);
     if (best != nullptr && best != &entry && !std::isnan(entry.estimates.front().value))
       set_worse(entry, *best);
   }

@@ -73,6 +73,22 @@ TEST(PairedComparison, HasAnIntervalOverTheDrawsThatBothSaw) {
   EXPECT_NEAR(entries[1].estimates.front().worse_high, 0.2, 1e-12);
 }
 
+// Numbers of two distributions have no common scale; membership is one question, whatever is
+// claimed.
+TEST(PairedComparison, IsMadeBetweenClaimsAboutMembershipAlone) {
+  const auto draws = draws_of_one_model();
+  for (const TableKind kind : {TableKind::distribution, TableKind::effects}) {
+    std::vector<Entry> entries(2);
+    for (std::size_t i = 0; i < 2; ++i) {
+      entries[i] = entry_of(TableKind::probability, {{0, 0.1 * static_cast<double>(i)}}, draws);
+      entries[i].kind = kind;
+      entries[i].claim = i == 0 ? "one claim" : "another claim";
+    }
+    compare_with_best(entries);
+    EXPECT_EQ(std::isnan(entries[1].estimates.front().worse), kind == TableKind::distribution);
+  }
+}
+
 TEST(PairedComparison, IsNotMadeBetweenQuestions) {
   const auto draws = draws_of_one_model();
   std::vector<Entry> entries = {entry_of(TableKind::attention, {{0, 0.5}}, draws),
