@@ -321,7 +321,8 @@ def task_truth(task, roles, names):
     edges = task.edges()
     membership = {name: "member" if any(part in roles for part in Task.parts(name)) else "none" for name in names}
     for name, values in zip(names, effects):
-        size = max(abs(values[kind].mean().item()) for kind in ("total", "restore")) / task.gap
+        # As `plant --check` has it: an effect may support the answer on one prompt and the foil on another.
+        size = max(values[kind].abs().mean().item() for kind in ("total", "restore")) / task.gap
         print(f"{name} {membership[name]}: {size:.3f} of the gap")
         if (size < 0.1) == (membership[name] == "member"):
             raise SystemExit(f"siit: {name} is called {membership[name]}, but has {size:.3f} of the gap (members have "

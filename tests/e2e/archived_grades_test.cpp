@@ -88,5 +88,31 @@ TEST_F(ArchivedGrades, ThatAreDamagedAreRefused) {
   }
 }
 
+// The tasks of this kind have no labels from which a probe could learn. The table and the archive
+// are made, but they hold no score.
+TEST_F(ArchivedGrades, OfAToolThatRefusesEveryModelEndWithACodeOfTheirOwn) {
+  std::vector<std::string> probe = {"grade",   "probe",   "--kinds",
+                                    "hist",    "--seeds", "1",
+                                    "--quick", "--out",   *folder_ / "probe.h5"};
+  const auto refused = lensbench(probe);
+  EXPECT_EQ(refused.exit_code, 5) << refused.err;
+  EXPECT_THAT(refused.out, AllOf(HasSubstr("refused 1 model: no training prompts"),
+                                 HasSubstr("presence"), Not(HasSubstr("must be set"))));
+  EXPECT_THAT(refused.err, HasSubstr("every tool that makes a claim refused every model"));
+  EXPECT_EQ(lensbench({"verify", *folder_ / "probe.h5"}).exit_code, 0);
+  EXPECT_EQ(lensbench({"show", *folder_ / "probe.h5"}).out, refused.out);
+  probe.emplace_back("--resume");
+  const auto complete = lensbench(probe);
+  EXPECT_EQ(complete.exit_code, 5) << complete.err;
+  EXPECT_EQ(complete.out, refused.out);
+}
+
+TEST_F(ArchivedGrades, OfToolsThatMakeNoClaimAreDone) {
+  const auto silent =
+      lensbench({"grade", "sparsity", "--kinds", "hist", "--seeds", "1", "--quick"});
+  EXPECT_EQ(silent.exit_code, 0) << silent.err;
+  EXPECT_THAT(silent.out, HasSubstr("make no claim: sparsity"));
+}
+
 }  // namespace
 }  // namespace lensbench

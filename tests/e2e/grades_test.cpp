@@ -64,5 +64,39 @@ TEST(Grades, OfAStoredModelIncludeItsEdgesAndTheirCircuits) {
   EXPECT_EQ(graded.exit_code, 0) << graded.err;
 }
 
+// Models that are planted now have edges on demand. Integrated gradients find those of the
+// induction circuit, and random edges keep its metric only once nearly all are in.
+TEST(Grades, OfModelsPlantedNowIncludeEdgesOnDemand) {
+  const std::vector<std::string> command = {"grade",   "edge_attribution",
+                                            "--quick", "--json",
+                                            "--kinds", "induction",
+                                            "--seeds", "1",
+                                            "--floor", "edge.importance:auroc=0.9",
+                                            "--floor", "edge.importance:cmd=0.3"};
+  const auto without = lensbench(command);
+  EXPECT_EQ(without.exit_code, 1);
+  EXPECT_THAT(without.err, ::testing::HasSubstr("no graded tool has a score"));
+  auto with = command;
+  with.emplace_back("--edges");
+  const auto graded = lensbench(with);
+  EXPECT_EQ(graded.exit_code, 0) << graded.err;
+  std::istringstream lines(graded.out);
+  bool found = false;
+  for (std::string line; std::getline(lines, line);) {
+    const json row = json::parse(line);
+    if (row["metric"] != "cmd") continue;
+    found = true;
+    EXPECT_GT(row["random_low"].get<double>(), 0.3);
+    EXPECT_LT(row["value"].get<double>(), row["random_low"].get<double>());
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST(Grades, OfModelsThatAreThereTakeTheirEdgesAsTheyAre) {
+  const auto refused = lensbench({"grade", "edge_attribution", "--edges", "--models", "."});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, ::testing::HasSubstr("--edges"));
+}
+
 }  // namespace
 }  // namespace lensbench

@@ -21,6 +21,10 @@ std::vector<Option> grade_options() {
       {.name = "kinds",
        .argument = "LIST",
        .help = "kinds of models to plant, separated by commas, as plant has them (default: all)"},
+      {.name = "edges",
+       .argument = "",
+       .help = "measure the effects of edges of models that are planted now, which takes longest, "
+               "so that tools are graded for them, too"},
       {.name = "claims",
        .argument = "GLOB",
        .help = "score only these claims, such as 'effect.*' (lensbench list claims)",
@@ -82,7 +86,7 @@ Command grade_command() {
       .description =
           R"(Runs a tool, or all of them, on models that were built to do something in a known way, and compares what it says with what is true. A tool says what its numbers mean by the attribute claim of a variable, such as effect.dla or readout.rank; it is scored for this claim alone, and a tool without a claim is listed without a score (docs/grading.md).
 
-Each score has an interval (hierarchical bootstrap over models and prompts) and controls: random scores for the same items; shuffled, the same tool on the model with permuted weights, which shows what follows from the architecture alone; permuted, the planted members exchanged among components of one kind; null, the largest claim where clean and corrupted prompt are equal; gauge, the largest change of a claim when the same function is written in another basis. A score is good if it is far from its controls, not if it is large.
+Each score has an interval (hierarchical bootstrap over models and prompts) and controls: random scores for the same items; shuffled, the same tool on the model with permuted weights, which shows what follows from the architecture alone; permuted, the planted members exchanged among components of one kind, or the labels and tokens from which a tool learns; null, the largest claim where clean and corrupted prompt are equal; gauge, the largest change of a claim when the same function is written in another basis. A score is good if it is far from its controls, not if it is large.
 
   AUROC, AP   membership by |score|: are the planted components ranked first?
   lift        (AUROC - shuffled) / (1 - shuffled); none: no better than the architecture
@@ -91,7 +95,7 @@ Each score has an interval (hierarchical bootstrap over models and prompts) and 
   E           sum |claimed - true| / sum |true|: 0 is exact, 1 is what zeros get
   cover       share of the true effects that was answered
 
-A tool is asked once for each of the settings that it declares, with the target, foil and position of each prompt. The exit code is 0 when the table was made, also if tools refuse models; 1 if a --floor is missed.
+A tool is asked once for each of the settings that it declares, with the target, foil and position of each prompt. The exit code is 0 when the table was made, also if tools refuse models; 1 if a --floor is missed; 5 if there is no score, since every tool that makes a claim refused every model.
 
 With --out the grading is a run like others: tasks that are done survive an interruption, and the archive is shown, verified, compared and repeated by show, verify, diff and replay. Models that were planted for it are planted anew.)",
       .operands = {{"TOOL", "the name of a tool, or all", Values::tool}},

@@ -125,6 +125,11 @@ Dataset claims_dataset(const std::vector<PlacedClaim>& claims) {
       column(claims,
              [](const PlacedClaim& one) { return std::int64_t(one.claim->shuffled.has_value()); }),
       "1: the tool makes the claim on the shuffled model, too");
+  table.counts(
+      "on_permuted",
+      column(claims,
+             [](const PlacedClaim& one) { return std::int64_t(one.claim->permuted.has_value()); }),
+      "1: there are claims of permuted labels or tokens");
   table.texts("contradiction",
               column(claims, [](const PlacedClaim& one) { return one.claim->contradiction; }),
               "how two variables differ, empty where none do");
@@ -172,7 +177,7 @@ Dataset items_dataset(const ToolRecord& record, const Truth& truth, const Task& 
                       std::size_t prompts) {
   std::vector<std::string> claims, items;
   std::vector<std::int64_t> members;
-  std::vector<const std::vector<double>*> claimed, shuffled, truths;
+  std::vector<const std::vector<double>*> claimed, shuffled, permuted, truths;
   std::vector<ItemTable> tables;
   tables.reserve(record.claims.size());
   for (const ClaimRecord& claim : record.claims) {
@@ -187,6 +192,7 @@ Dataset items_dataset(const ToolRecord& record, const Truth& truth, const Task& 
       members.push_back(item.member);
       claimed.push_back(&claim.claimed[i]);
       shuffled.push_back(claim.shuffled ? &(*claim.shuffled)[i] : nullptr);
+      permuted.push_back(claim.permuted ? &(*claim.permuted)[i] : nullptr);
       truths.push_back(item.truth);
     }
   }
@@ -201,6 +207,8 @@ Dataset items_dataset(const ToolRecord& record, const Truth& truth, const Task& 
                     "what is true (NaN: not known, or there is no such prompt)");
   table.dataset.add("shuffled", dims, padded(shuffled, prompts), "1",
                     "what the tool claims of the shuffled model (NaN: as claimed)");
+  table.dataset.add("permuted", dims, padded(permuted, prompts), "1",
+                    "what it claims of permuted labels or tokens (NaN: as claimed, or not asked)");
   table.dataset.add_coordinate("prompt", at::arange(std::int64_t(prompts), at::kInt),
                                "number of the prompt in its task");
   return std::move(table.dataset);
@@ -293,6 +301,9 @@ TaskRecord record_of(const std::function<std::optional<Dataset>(const std::strin
     claim.claimed = table_of(dataset["claimed"].tensor, first, n, task.prompts.size());
     if (count_at(*claims, "on_shuffled", row) != 0)
       claim.shuffled = table_of(dataset["shuffled"].tensor, first, n, task.prompts.size());
+    // Archives of version 1 from before this control do not have it.
+    if (claims->contains("on_permuted") && count_at(*claims, "on_permuted", row) != 0)
+      claim.permuted = table_of(dataset["permuted"].tensor, first, n, task.prompts.size());
     first += std::int64_t(n);
     record.at(tool).claims.push_back(std::move(claim));
   }

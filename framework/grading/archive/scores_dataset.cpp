@@ -7,11 +7,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <lensbench/error.hpp>
 #include <limits>
 
+#include "checkpoint/checkpoint.hpp"
+#include "grading/check/check_planted.hpp"
 #include "grading/output/grade_text.hpp"
+#include "grading/output/no_score.hpp"
 #include "grading/output/stories.hpp"
 #include "grading/output/tool_command.hpp"
+#include "grading/output/worst_items.hpp"
 #include "grading/scores/metric_names.hpp"
 
 // The scores as an archive has them: what pages, figures and programs of others read.
@@ -44,7 +49,17 @@ constexpr Number kNumbers[] = {
     {"difference_high", &Estimate::difference_high,
      "upper end of its 95 % interval, on the same draws (NaN: not asked)"},
     {"permuted", &Estimate::permuted,
-     "mean with members exchanged within kinds (NaN: the metric does not depend on it)"}};
+     "mean with members exchanged within kinds (NaN: the metric does not depend on it)"},
+    {"components", &Estimate::components,
+     "what principal components of the tokens reach (NaN: it is not about features)"},
+    {"tokens", &Estimate::tokens,
+     "what tokens as directions reach, as many as were found (NaN: it is not about features)"},
+    {"worse", &Estimate::worse,
+     "how much worse than the best entry of the question on common tasks (NaN: not compared)"},
+    {"worse_low", &Estimate::worse_low,
+     "lower end of its 95 % interval, on the same draws (NaN: not compared)"},
+    {"worse_high", &Estimate::worse_high,
+     "upper end of its 95 % interval, on the same draws (NaN: not compared)"}};
 
 struct Group {
   TableKind kind;
@@ -124,10 +139,15 @@ void add_stories(Dataset& dataset, const Grades& grades, const GradeRequest& req
   for (const Story& story : stories_of(grades)) {
     std::string& text = stories[story.entry];
     text += (text.empty() ? "" : "; ") + story.title + ": " + story.seen;
-    if (commands[story.entry].empty()) commands[story.entry] = command_of(grades, request, story);
+    if (commands[story.entry].empty())
+      commands[story.entry] = command_of(grades, request, story.entry, story.task);
   }
+  for (std::size_t i = 0; i < commands.size(); ++i)
+    if (const auto worst = worst_items(grades.entries[i], 1); commands[i].empty() && !worst.empty())
+      commands[i] = command_of(grades, request, i, worst.front().task);
   dataset.add("story", "entry", std::move(stories), "what the entry shows of the limits of tools");
-  dataset.add("command", "entry", std::move(commands), "what shows the first story");
+  dataset.add("command", "entry", std::move(commands),
+              "what shows the first story, or the worst item without one");
 }
 
 double largest_of(const Grades& grades, const char* metric) {
@@ -161,7 +181,28 @@ double idle_members(const Grades& grades) {
   return idle;
 }
 
-void add_receipts(Dataset& dataset, const Grades& grades) {
+/// Numbers of all truths that their checkpoints do not have; NaN where none could be computed
+/// again.
+double wrong_numbers(const Grades& grades) {
+  double wrong = kUnknown;
+  for (const GradedModel& model : grades.models) {
+    try {
+      const CheckedTruth checked =
+          check_planted(model.truth, read_exact_model(Checkpoint(model.folder)));
+      wrong = (std::isnan(wrong) ? 0 : wrong) + static_cast<double>(checked.wrong.size());
+    } catch (const InputError&) {
+      // A family without a forward in float64.
+    }
+  }
+  return wrong;
+}
+
+void add_receipts(Dataset& dataset, const Grades& grades, const GradeRequest& request) {
+  // Models that were planted for the grading have just been measured.
+  if (const double wrong = request.planted.empty() ? wrong_numbers(grades) : kUnknown;
+      !std::isnan(wrong))
+    dataset.receipts.push_back(make_receipt("truth_matches_checkpoint", wrong, 0,
+                                            "numbers that plant --check finds to be others"));
   dataset.receipts.push_back(make_receipt("members_have_effects", idle_members(grades), 0,
                                           "members with less than a tenth of the gap"));
   if (const double null = largest_of(grades, "null"); !std::isnan(null))
@@ -193,31 +234,29 @@ Dataset scores_of(const Grades& grades, const GradeRequest& request) {
   add_stories(dataset, grades, request);
   dataset.add_coordinate("entry", labels_of(grades), "a tool and one of its claims");
   dataset.add_coordinate("metric", metrics, "name of the score (docs/grading.md)");
-  add_receipts(dataset, grades);
+  add_receipts(dataset, grades, request);
   return dataset;
-}
-
-const char* name_of(Unscored::Why why) {
-  if (why == Unscored::Why::refused) return "refused";
-  return why == Unscored::Why::no_claim ? "makes no claim" : "not graded yet";
 }
 
 Dataset without_score(const Grades& grades) {
   std::vector<std::string> tools, states, reasons;
-  std::vector<std::int64_t> models;
+  std::vector<std::int64_t> models, tasks;
   for (const Unscored& one : grades.unscored) {
     tools.push_back(one.tool + (one.settings.empty() ? "" : " (" + one.settings + ")"));
-    states.emplace_back(name_of(one.why));
+    states.emplace_back(state_of(one.why));
     reasons.push_back(one.reason);
     models.push_back(static_cast<std::int64_t>(one.models));
+    tasks.push_back(static_cast<std::int64_t>(one.tasks));
   }
   Dataset dataset;
   dataset.add("tool", "row", std::move(tools), "name of the tool, with settings");
   dataset.add("state", "row", std::move(states), "why it has no score");
   dataset.add("models", {"row"}, at::tensor(models, at::kLong).to(at::kInt), "1",
-              "models that it refused");
+              "models of which it refused every task");
+  dataset.add("tasks", {"row"}, at::tensor(tasks, at::kLong).to(at::kInt), "1",
+              "refused tasks of other models");
   dataset.add("reason", "row", std::move(reasons), "its sentence, or the claim");
-  for (const char* name : {"tool", "state", "models", "reason"})
+  for (const char* name : {"tool", "state", "models", "tasks", "reason"})
     dataset.set_attribute(name, "view", std::string("table"));
   return dataset;
 }
@@ -236,7 +275,7 @@ std::map<std::string, Dataset> summaries_of(const Grades& grades, const GradeReq
   std::map<std::string, Dataset> summaries;
   summaries[kReport] = report_of(grades, request);
   if (!grades.entries.empty()) summaries[kScores] = scores_of(grades, request);
-  if (!grades.unscored.empty()) summaries["without_score"] = without_score(grades);
+  if (!grades.unscored.empty()) summaries[kWithoutScore] = without_score(grades);
   return summaries;
 }
 

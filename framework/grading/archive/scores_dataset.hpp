@@ -12,6 +12,8 @@ namespace lensbench::grading {
 inline constexpr const char* kReport = "report";
 /// Name of the dataset of the scores.
 inline constexpr const char* kScores = "scores";
+/// Name of the dataset of the tools without a score.
+inline constexpr const char* kWithoutScore = "without_score";
 
 /// The datasets that sum up a grading, by name: `scores` (entry, metric), with the story of an
 /// entry and the command that shows it; `report`, the lines that are printed; `without_score`, if a

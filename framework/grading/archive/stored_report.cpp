@@ -8,6 +8,7 @@
 
 #include "grading/archive/grade_recipe.hpp"
 #include "grading/archive/scores_dataset.hpp"
+#include "grading/output/no_score.hpp"
 #include "report/terminal/text.hpp"
 
 namespace lensbench::grading {
@@ -16,6 +17,37 @@ namespace {
 bool has(const ArchiveReader& archive, const char* name) {
   const auto names = archive.names();
   return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+void add_stored_entries(Grades& grades, const Dataset& scores) {
+  const auto& metrics = scores["metric"].strings;
+  const auto values = scores["value"].tensor.accessor<double, 2>();
+  for (std::size_t i = 0; i < scores["tool"].strings.size(); ++i) {
+    Entry entry;
+    entry.tool = scores["tool"].strings[i];
+    entry.claim = scores["claim"].strings.at(i);
+    for (std::size_t m = 0; m < metrics.size(); ++m) {
+      Estimate estimate;
+      estimate.name = metrics[m];
+      estimate.value = values[std::int64_t(i)][std::int64_t(m)];
+      // NaN says that the entry does not have the metric.
+      if (estimate.value == estimate.value) entry.estimates.push_back(std::move(estimate));
+    }
+    grades.entries.push_back(std::move(entry));
+  }
+}
+
+void add_stored_unscored(Grades& grades, const Dataset& rows) {
+  using Why = Unscored::Why;
+  const auto& states = rows["state"].strings;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    Unscored row;
+    row.tool = rows["tool"].strings.at(i);
+    row.reason = rows["reason"].strings.at(i);
+    for (const Why why : {Why::refused, Why::later, Why::no_truth, Why::no_claim})
+      if (states[i] == state_of(why)) row.why = why;
+    grades.unscored.push_back(std::move(row));
+  }
 }
 
 }  // namespace
@@ -34,23 +66,8 @@ std::vector<std::string> stored_report(const ArchiveReader& archive) {
 
 Grades stored_scores(const ArchiveReader& archive) {
   Grades grades;
-  if (!has(archive, kScores)) return grades;
-  const Dataset scores = archive.read(kScores);
-  const auto& metrics = scores["metric"].strings;
-  const auto values = scores["value"].tensor.accessor<double, 2>();
-  for (std::size_t i = 0; i < scores["tool"].strings.size(); ++i) {
-    Entry entry;
-    entry.tool = scores["tool"].strings[i];
-    entry.claim = scores["claim"].strings.at(i);
-    for (std::size_t m = 0; m < metrics.size(); ++m) {
-      Estimate estimate;
-      estimate.name = metrics[m];
-      estimate.value = values[std::int64_t(i)][std::int64_t(m)];
-      // NaN says that the entry does not have the metric.
-      if (estimate.value == estimate.value) entry.estimates.push_back(std::move(estimate));
-    }
-    grades.entries.push_back(std::move(entry));
-  }
+  if (has(archive, kScores)) add_stored_entries(grades, archive.read(kScores));
+  if (has(archive, kWithoutScore)) add_stored_unscored(grades, archive.read(kWithoutScore));
   return grades;
 }
 

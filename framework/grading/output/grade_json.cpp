@@ -43,6 +43,11 @@ json line_of(const Grades& grades, const Entry& entry, const Estimate& estimate)
           {"difference_low", or_null(estimate.difference_low)},
           {"difference_high", or_null(estimate.difference_high)},
           {"permuted", or_null(estimate.permuted)},
+          {"components", or_null(estimate.components)},
+          {"tokens", or_null(estimate.tokens)},
+          {"worse", or_null(estimate.worse)},
+          {"worse_low", or_null(estimate.worse_low)},
+          {"worse_high", or_null(estimate.worse_high)},
           {"models", models_of(grades, entry)},
           {"prompts", prompts_of(entry)},
           {"coverage", coverage == nullptr ? json() : or_null(coverage->value)},
@@ -51,8 +56,17 @@ json line_of(const Grades& grades, const Entry& entry, const Estimate& estimate)
 }
 
 const char* text_of(Unscored::Why why) {
-  if (why == Unscored::Why::refused) return "refused";
-  return why == Unscored::Why::no_claim ? "no_claim" : "not_graded";
+  switch (why) {
+    case Unscored::Why::refused:
+      return "refused";
+    case Unscored::Why::later:
+      return "not_graded";
+    case Unscored::Why::no_truth:
+      return "no_truth";
+    case Unscored::Why::no_claim:
+      break;
+  }
+  return "no_claim";
 }
 
 }  // namespace
@@ -69,6 +83,7 @@ std::vector<std::string> grade_json_lines(const Grades& grades) {
                          {"metric", nullptr},
                          {"value", nullptr},
                          {"models", tool.models},
+                         {"tasks", tool.tasks},
                          {"reason", tool.reason},
                          {"status", text_of(tool.why)}}
                         .dump(-1, ' ', false, json::error_handler_t::replace));

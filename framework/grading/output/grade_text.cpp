@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <map>
 #include <set>
 
 #include "core/text/suggest.hpp"
+#include "grading/output/grade_fields.hpp"
 #include "grading/output/stories.hpp"
+#include "grading/output/tool_command.hpp"
 #include "grading/output/worst_items.hpp"
 #include "grading/scores/metric_names.hpp"
 #include "report/terminal/numbers.hpp"
@@ -17,171 +18,9 @@ namespace lensbench::grading {
 namespace {
 
 using Lines = std::vector<std::string>;
-using terminal::fixed;
 
 /// Tables are wide, and a pipe has no width.
 constexpr int kLeastColumns = 118;
-
-/// A column: its header, and its text for an entry.
-struct Field {
-  std::string header;
-  std::function<std::string(const Entry&)> text;
-};
-
-std::string two_digits(double value) {
-  return std::isnan(value) ? "" : fixed(value, 2);
-}
-
-std::string small_number(double value) {
-  if (std::isnan(value)) return "";
-  return std::abs(value) >= 0.01 || value == 0 ? fixed(value, 2) : terminal::number(value);
-}
-
-std::string interval_text(double low, double high) {
-  return std::isnan(low) ? "" : "[" + fixed(low, 2) + ", " + fixed(high, 2) + "]";
-}
-
-Field value_of(const std::string& header, const std::string& metric,
-               std::string (*format)(double) = two_digits) {
-  return {header, [metric, format](const Entry& entry) {
-            const Estimate* estimate = find_estimate(entry, metric);
-            return estimate == nullptr ? std::string() : format(estimate->value);
-          }};
-}
-
-Field of_estimate(const std::string& header, const std::string& metric,
-                  std::function<std::string(const Estimate&)> text) {
-  return {header, [metric, text](const Entry& entry) {
-            const Estimate* estimate = find_estimate(entry, metric);
-            return estimate == nullptr ? std::string() : text(*estimate);
-          }};
-}
-
-/// Value, interval, and what the shuffled model gives.
-std::vector<Field> compared(const std::string& header, const std::string& metric) {
-  return {
-      value_of(header, metric),
-      of_estimate("[95 %]", metric, [](const Estimate& e) { return interval_text(e.low, e.high); }),
-      of_estimate("shuffled", metric, [](const Estimate& e) { return two_digits(e.shuffled); })};
-}
-
-std::string lift_text(const Estimate& e) {
-  if (std::isnan(e.shuffled)) return "";
-  return e.like_shuffled() ? "none" : two_digits(e.lift());
-}
-
-std::vector<Field> effect_fields() {
-  std::vector<Field> fields = compared("AUROC", "auroc");
-  fields.push_back(of_estimate("lift", "auroc", lift_text));
-  for (const auto& [header, metric] : {std::pair("AP", "ap"),
-                                       {"r", "r"},
-                                       {"r(total)", "r_total"},
-                                       {"r(direct)", "r_direct"},
-                                       {"rho", "rho"},
-                                       {"sign", "sign"}})
-    fields.push_back(value_of(header, metric));
-  fields.push_back(value_of("E", "error", small_number));
-  fields.push_back(value_of("cover", "coverage"));
-  return fields;
-}
-
-std::vector<Field> edge_fields() {
-  std::vector<Field> fields = compared("AUROC", "auroc");
-  fields.push_back(of_estimate("lift", "auroc", lift_text));
-  for (const auto& [header, metric] : {std::pair("AP", "ap"),
-                                       {"r", "r"},
-                                       {"sign", "sign"},
-                                       {"CPR", "cpr"},
-                                       {"CMD", "cmd"},
-                                       {"CMD log", "cmd_log"}})
-    fields.push_back(value_of(header, metric));
-  fields.push_back(value_of("E", "error", small_number));
-  fields.push_back(value_of("cover", "coverage"));
-  return fields;
-}
-
-std::vector<Field> fields_of(TableKind kind) {
-  std::vector<Field> fields;
-  switch (kind) {
-    case TableKind::effects:
-      return effect_fields();
-    case TableKind::edges:
-      return edge_fields();
-    case TableKind::stream:
-      fields = compared("true mass", "mass");
-      fields.push_back(value_of("layers off", "distance"));
-      fields.push_back(value_of("r", "r"));
-      fields.push_back(value_of("E", "error", small_number));
-      fields.push_back(value_of("cover", "coverage"));
-      return fields;
-    case TableKind::probability:
-      return {value_of("largest |p - true|", "largest", small_number),
-              of_estimate("shuffled", "largest",
-                          [](const Estimate& e) { return two_digits(e.shuffled); }),
-              value_of("cover", "coverage")};
-    case TableKind::rank:
-      return {value_of("wrong ranks", "wrong"),
-              of_estimate("shuffled", "wrong",
-                          [](const Estimate& e) { return two_digits(e.shuffled); }),
-              value_of("cover", "coverage")};
-    case TableKind::layer:
-      return {value_of("layers off", "layer_error"),
-              of_estimate("shuffled", "layer_error",
-                          [](const Estimate& e) { return two_digits(e.shuffled); }),
-              value_of("after the answer's layer", "after_answer_layer"),
-              value_of("share before it", "early"), value_of("cover", "coverage")};
-    case TableKind::distribution:
-      return {value_of("largest |x - true|", "largest", small_number),
-              of_estimate("shuffled", "largest",
-                          [](const Estimate& e) { return two_digits(e.shuffled); }),
-              value_of("E", "error", small_number), value_of("cover", "coverage")};
-    case TableKind::features:
-      fields = compared("MCC", "mcc");
-      fields.push_back(value_of("found", "found"));
-      fields.push_back(value_of("cover", "coverage"));
-      return fields;
-    case TableKind::presence:
-      fields = compared("AUROC", "auroc");
-      fields.push_back(value_of("where it is", "present"));
-      fields.push_back(value_of("where it is not", "absent"));
-      fields.push_back(value_of("selectivity", "selectivity"));
-      fields.push_back(value_of("cover", "coverage"));
-      return fields;
-    case TableKind::attention:
-      break;
-  }
-  fields = compared("mass on the key", "mass");
-  fields.push_back(value_of("of heads without effect", "idle_mass"));
-  fields.push_back(value_of("largest |mass - true|", "largest", small_number));
-  return fields;
-}
-
-const char* title_of(TableKind kind) {
-  switch (kind) {
-    case TableKind::effects:
-      return "Components: membership by size, and effects";
-    case TableKind::edges:
-      return "Edges: membership by size, and effects";
-    case TableKind::stream:
-      return "Places of the stream: share of the true mass in as many best cells as there are true "
-             "ones";
-    case TableKind::probability:
-      return "Readout: probability of the answer at each layer";
-    case TableKind::rank:
-      return "Readout: rank of the answer at each layer";
-    case TableKind::layer:
-      return "Readout: layer from which the answer stays first";
-    case TableKind::distribution:
-      return "Distributions: numbers of the distribution that each token came from";
-    case TableKind::features:
-      return "Features: mean over planted ones, each matched with one that was found";
-    case TableKind::presence:
-      return "Presence: accuracy at layers that have a variable against layers that do not";
-    case TableKind::attention:
-      break;
-  }
-  return "Attention: mass on the planted key";
-}
 
 /// Best first by the first metric of the kind.
 std::vector<const Entry*> sorted_entries(const Grades& grades, TableKind kind) {
@@ -208,6 +47,48 @@ std::string entry_name(const Entry& entry, const std::vector<const Entry*>& entr
   return same > 1 && !entry.settings.empty() ? name + " (" + entry.settings + ")" : name;
 }
 
+/// What the control `permuted` exchanges.
+const char* permuted_name(TableKind kind) {
+  switch (kind) {
+    case TableKind::presence:
+      return "labels permuted among prompts";
+    case TableKind::features:
+      return "activations with tokens permuted";
+    default:
+      return "membership permuted within kinds";
+  }
+}
+
+double first_permuted(const std::vector<const Entry*>& entries) {
+  for (const Entry* entry : entries)
+    if (!std::isnan(entry->estimates.front().permuted)) return entry->estimates.front().permuted;
+  return std::nan("");
+}
+
+/// What random scores reach, of the first row that has a band: not every claim of a table can be
+/// compared with them. Empty if none has.
+std::string band_text(const std::vector<const Entry*>& entries) {
+  const auto banded = std::find_if(entries.begin(), entries.end(), [](const Entry* entry) {
+    return !std::isnan(entry->estimates.front().random_low);
+  });
+  if (banded == entries.end()) return "";
+  const Estimate& first = (*banded)->estimates.front();
+  std::string text = "random scores: " + two_digits(first.random) + " " +
+                     interval_text(first.random_low, first.random_high);
+  const auto add = [&](const std::string& control, double value) {
+    if (!std::isnan(value)) text += "; " + control + ": " + two_digits(value);
+  };
+  add(permuted_name(entries.front()->kind), first_permuted(entries));
+  add("principal components of the tokens", first.components);
+  add("tokens as directions", first.tokens);
+  for (const auto& [header, metric] : {std::pair("CPR", "cpr"), {"CMD", "cmd"}})
+    if (const Estimate* found = find_estimate(**banded, metric))
+      if (!std::isnan(found->random))
+        text += "; " + std::string(header) + " of random circuits: " + two_digits(found->random) +
+                " " + interval_text(found->random_low, found->random_high);
+  return text;
+}
+
 void add_table(Lines& lines, const Grades& grades, TableKind kind, const TerminalStyle& style) {
   const auto entries = sorted_entries(grades, kind);
   if (entries.empty()) return;
@@ -218,10 +99,7 @@ void add_table(Lines& lines, const Grades& grades, TableKind kind, const Termina
     names.cells.push_back(
         terminal::visible(entry_name(*entry, entries), terminal::Blanks::kept, style.unicode));
   std::vector<terminal::Column> columns = {names};
-  std::vector<Field> fields = fields_of(kind);
-  for (const char* control : {"null", "gauge"})
-    fields.push_back(value_of(control, control, small_number));
-  for (const Field& field : fields) {
+  for (const Field& field : fields_of(kind)) {
     terminal::Column column{field.header, terminal::Align::right, {}, 0};
     for (const Entry* entry : entries) column.cells.push_back(field.text(*entry));
     if (std::any_of(column.cells.begin(), column.cells.end(),
@@ -232,17 +110,9 @@ void add_table(Lines& lines, const Grades& grades, TableKind kind, const Termina
   wide.columns = std::max(style.columns, kLeastColumns);
   for (std::string& line : terminal::table(std::move(columns), 1, wide))
     lines.push_back(std::move(line));
-  // Not every claim of a table can be compared with random scores.
-  const auto banded = std::find_if(entries.begin(), entries.end(), [](const Entry* entry) {
-    return !std::isnan(entry->estimates.front().random_low);
-  });
-  if (banded == entries.end()) return;
-  const Estimate& first = (*banded)->estimates.front();
-  lines.push_back("random scores: " + two_digits(first.random) + " " +
-                  interval_text(first.random_low, first.random_high) +
-                  (std::isnan(first.permuted)
-                       ? std::string()
-                       : "; membership permuted within kinds: " + two_digits(first.permuted)));
+  if (const std::string band = band_text(entries); !band.empty())
+    for (std::string& line : terminal::wrap(band, wide.columns, 2))
+      lines.push_back(std::move(line));
 }
 
 std::string place_text(const Grades& grades, std::size_t task) {
@@ -251,15 +121,21 @@ std::string place_text(const Grades& grades, std::size_t task) {
   return truth.name + "/" + truth.tasks[place.task].name;
 }
 
-void add_worst(Lines& lines, const Grades& grades) {
+/// Under the worst items of each entry the command that shows what it claims of the first one.
+void add_worst(Lines& lines, const Grades& grades, const GradeRequest& request) {
   Lines found;
-  for (const Entry& entry : grades.entries)
-    for (const WorstItem& item : worst_items(entry, 3))
+  for (std::size_t i = 0; i < grades.entries.size(); ++i) {
+    const Entry& entry = grades.entries[i];
+    const auto worst = worst_items(entry, 3);
+    for (const WorstItem& item : worst)
       found.push_back("  " + entry.tool + " " + entry.claim + ", " + place_text(grades, item.task) +
                       ", " + item.item + ": claimed rank " + terminal::number(item.claimed_rank) +
                       " of " + std::to_string(item.items) + ", true rank " +
                       terminal::number(item.true_rank) + " (claimed " + two_digits(item.claimed) +
                       ", true " + two_digits(item.truth) + ")");
+    if (!worst.empty())
+      found.push_back("    " + command_of(grades, request, i, worst.front().task));
+  }
   if (found.empty()) return;
   lines.emplace_back();
   lines.emplace_back("Worst items, by rank among the total effects of their task");
@@ -277,19 +153,35 @@ void add_stories(Lines& lines, const Grades& grades, const TerminalStyle& style)
       lines.push_back(std::move(line));
 }
 
-void add_unscored(Lines& lines, const Grades& grades, const TerminalStyle& style) {
+/// `refused 2 models and 3 tasks of others: its sentence`
+std::string refused_text(const Unscored& tool) {
+  const auto n = [](std::size_t count, const char* noun) {
+    return terminal::count(static_cast<std::int64_t>(count), noun);
+  };
+  std::string refused;
+  if (tool.models > 0) refused = n(tool.models, "model");
+  if (tool.tasks > 0)
+    refused += (refused.empty() ? "" : " and ") + n(tool.tasks, "task") + " of others";
+  return "refused " + refused + ": " + tool.reason;
+}
+
+std::string reason_text(const Unscored& tool) {
+  if (tool.why == Unscored::Why::refused) return refused_text(tool);
+  if (tool.why == Unscored::Why::no_truth)
+    return "answered, but the models have no truth for what it claims";
+  return "claims " + tool.reason + ", which is not graded yet";
+}
+
+/// \param all_claims  false: a tool whose claims were not asked for is not listed
+void add_unscored(Lines& lines, const Grades& grades, bool all_claims, const TerminalStyle& style) {
   std::set<std::string> no_claim;
   Lines others;
   for (const Unscored& tool : grades.unscored) {
     const std::string name = tool.tool + (tool.settings.empty() ? "" : " (" + tool.settings + ")");
     if (tool.why == Unscored::Why::no_claim)
       no_claim.insert(tool.tool);
-    else if (tool.why == Unscored::Why::later)
-      others.push_back("  " + name + ": claims " + tool.reason + ", which is not graded yet");
-    else
-      others.push_back("  " + name + ": refused " +
-                       terminal::count(static_cast<std::int64_t>(tool.models), "model") + ": " +
-                       tool.reason);
+    else if (tool.why != Unscored::Why::no_truth || all_claims)
+      others.push_back("  " + name + ": " + reason_text(tool));
   }
   if (no_claim.empty() && others.empty()) return;
   lines.emplace_back();
@@ -303,7 +195,10 @@ void add_unscored(Lines& lines, const Grades& grades, const TerminalStyle& style
 }
 
 void add_notes(Lines& lines, const Grades& grades, const TerminalStyle& style) {
-  lines.emplace_back();
+  if (std::any_of(grades.entries.begin(), grades.entries.end(), [](const Entry& entry) {
+        return !entry.settings.empty() || !entry.problems.empty();
+      }))
+    lines.emplace_back();
   std::set<std::string> told;
   for (const Entry& entry : grades.entries)
     if (!entry.settings.empty() && told.insert(entry.tool + " " + entry.claim).second)
@@ -349,9 +244,9 @@ std::vector<std::string> grade_text(const Grades& grades, const GradeRequest& re
         TableKind::presence, TableKind::features})
     add_table(lines, grades, kind, style);
   add_notes(lines, grades, style);
-  add_worst(lines, grades);
+  add_worst(lines, grades, request);
   add_stories(lines, grades, style);
-  add_unscored(lines, grades, style);
+  add_unscored(lines, grades, request.claims == "*", style);
   return lines;
 }
 

@@ -19,6 +19,7 @@ struct Seen {
   const GradedTask& task;
   std::size_t item;
   double claimed, total, restore;
+  double of_largest;  ///< size of the claim over the largest one of the task, for any scale
 };
 
 /// A story about the items of one claim. `strength` is how clear an example is; 0: it is none.
@@ -54,7 +55,18 @@ const std::vector<Rule>& rules() {
        "the mean over the prompt still holds what the component says"},
       {"noising is not denoising", "effect.denoise",
        [](const Seen& s) { return s.total > 0.9 && s.claimed < 0.6 ? s.total - s.claimed : 0; },
-       "it is necessary, but not sufficient"}};
+       "it is necessary, but not sufficient"},
+      {"gradients vanish where the model is sure", "effect.total",
+       [](const Seen& s) { return s.of_largest < 0.01 && s.total > 0.5 ? s.total : 0; },
+       "where attention or an MLP is saturated, a small change of a component changes nothing, and "
+       "its exchange does"},
+      {"size is not effect", "importance",
+       [](const Seen& s) {
+         return s.of_largest > 0.9 && std::abs(s.total) < 0.05 && std::abs(s.restore) < 0.05
+                    ? s.of_largest
+                    : 0;
+       },
+       "what it writes is not read"}};
   return all;
 }
 
@@ -83,6 +95,13 @@ double true_share(const Grades& grades, const GradedTask& task, std::size_t item
   return found == effects->values.end() ? 0 : mean_share(found->second[item], task.planted.gap);
 }
 
+double largest_share(const ItemTable& table) {
+  double largest = 0;
+  for (const auto& row : table.claimed)
+    largest = std::fmax(largest, std::abs(mean_share(row, table.gap)));
+  return largest;
+}
+
 std::size_t number_of(const Grades& grades, const Entry& entry) {
   return static_cast<std::size_t>(&entry - grades.entries.data());
 }
@@ -92,14 +111,17 @@ std::optional<Story> story_of(const Grades& grades, const Rule& rule) {
   std::optional<Story> story;
   for (const Entry& entry : grades.entries) {
     if (entry.claim != rule.claim || entry.kind != TableKind::effects) continue;
-    for (const GradedTask& task : entry.tasks)
+    for (const GradedTask& task : entry.tasks) {
+      const double largest = largest_share(task.planted);
       for (std::size_t i = 0; i < task.planted.items.size(); ++i) {
+        const double claimed = mean_share(task.planted.claimed[i], task.planted.gap);
         const Seen seen{entry,
                         task,
                         i,
-                        mean_share(task.planted.claimed[i], task.planted.gap),
+                        claimed,
                         true_share(grades, task, i, "total"),
-                        true_share(grades, task, i, "restore")};
+                        true_share(grades, task, i, "restore"),
+                        std::abs(claimed) / largest};
         const double strength = rule.strength(seen);
         if (!(strength > clearest)) continue;
         clearest = strength;
@@ -110,6 +132,7 @@ std::optional<Story> story_of(const Grades& grades, const Rule& rule) {
                       share(seen.total) + ", denoising " + share(seen.restore) + "; " + rule.words,
                   number_of(grades, entry), task.task};
       }
+    }
   }
   return story;
 }
@@ -158,6 +181,24 @@ std::optional<Story> attention_without_effect(const Grades& grades) {
   return std::nullopt;
 }
 
+/// A list of tokens may score as a dictionary does.
+std::optional<Story> dictionary_of_data_points(const Grades& grades) {
+  constexpr double kMuch = 0.6;
+  for (const Entry& entry : grades.entries) {
+    if (entry.claim != "feature.direction" || entry.estimates.empty() || entry.tasks.empty())
+      continue;
+    const Estimate& mcc = entry.estimates.front();
+    if (!(mcc.tokens > kMuch)) continue;
+    const GradedTask& task = entry.tasks.front();
+    return Story{"a dictionary of data points",
+                 place_of(grades, task.task) + ": " + entry.tool + " " + entry.claim + ": MCC " +
+                     share(mcc.value) + ", tokens as directions " + share(mcc.tokens) +
+                     " without learning anything, principal components " + share(mcc.components),
+                 number_of(grades, entry), task.task};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<Story> stories_of(const Grades& grades) {
@@ -168,6 +209,7 @@ std::vector<Story> stories_of(const Grades& grades) {
   add(early_guess(grades));
   for (const Rule& rule : rules()) add(story_of(grades, rule));
   add(attention_without_effect(grades));
+  add(dictionary_of_data_points(grades));
   return stories;
 }
 

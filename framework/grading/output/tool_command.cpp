@@ -5,17 +5,21 @@
 
 namespace lensbench::grading {
 
-std::string command_of(const Grades& grades, const GradeRequest& request, const Story& story) {
-  const Entry& entry = grades.entries[story.entry];
-  const TaskPlace& place = grades.tasks[story.task];
+std::string command_of(const Grades& grades, const GradeRequest& request, std::size_t number,
+                       std::size_t task) {
+  const Entry& entry = grades.entries[number];
+  const TaskPlace& place = grades.tasks[task];
   const GradedModel& model = grades.models[place.model];
   const PromptPair& prompt = model.truth.tasks[place.task].prompts.front();
   std::string command;
   if (place.model < request.planted.size()) {
     const PlantRequest& plant = request.planted[place.model];
     command = "lensbench plant " + plant.kind + " --seed " + std::to_string(plant.seed) +
-              (plant.gauge == Gauge::rotated ? " --gauge rotated" : "") + " --out " +
-              shell_word(model.label) + " && ";
+              (plant.gauge == Gauge::rotated ? " --gauge rotated" : "") +
+              (plant.prompts == PlantRequest().prompts
+                   ? ""
+                   : " --set prompts=" + std::to_string(plant.prompts)) +
+              " --out " + shell_word(model.label) + " && ";
   }
   command += "lensbench tool " + entry.tool + " --model " + shell_word(model.label) + " --ids " +
              shell_word(field_text(prompt, "ids"));

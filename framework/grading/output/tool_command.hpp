@@ -2,13 +2,14 @@
 
 #include <string>
 
-#include "grading/output/stories.hpp"
 #include "grading/run/grade.hpp"
 
 namespace lensbench::grading {
 
-/// Commands that show what a story tells: the model is planted, unless it was given, and the tool
-/// asked about the first prompt of the task.
-std::string command_of(const Grades& grades, const GradeRequest& request, const Story& story);
+/// Commands that show what an entry claims about the first prompt of a task: the model is planted,
+/// unless it was given, and the tool asked.
+/// \param entry, task  indices into `Grades::entries` and `Grades::tasks`
+std::string command_of(const Grades& grades, const GradeRequest& request, std::size_t entry,
+                       std::size_t task);
 
 }  // namespace lensbench::grading

@@ -34,14 +34,16 @@ void replace_all(std::string& text, const std::string& folder, const std::string
 /// A message that names the folder of a model names the model instead, since folders of models that
 /// are planted for a run are others in each run; so it is of the training prompts.
 std::string without_folder(std::string text, const GradedModel& model,
-                           const std::filesystem::path& training) {
-  replace_all(text, training.string(), "training prompts of " + model.label);
+                           const TrainingFiles& training) {
+  replace_all(text, training.train.string(), "training prompts of " + model.label);
+  for (const std::filesystem::path& fold : training.folds)
+    replace_all(text, fold.string(), "prompts of " + model.label);
   replace_all(text, model.folder.string(), model.label);
   return text;
 }
 
 void note_answers(ToolRecord& record, const ToolAnswers& answers, const GradedModel& model,
-                  const std::filesystem::path& training) {
+                  const TrainingFiles& training) {
   record.seconds = answers.seconds;
   record.answered = answers.answered;
   record.failed = answers.failures.size();
@@ -71,32 +73,86 @@ std::optional<ExactModel> exact_model_of(const GradedModel& planted, const Task&
   }
 }
 
-/// \param model  in float64; null: circuits cannot be run
+/// What the claims of a tool about one task are compared with.
+struct ComparedTask {
+  const Truth& truth;
+  const Task& task;
+  const TransformerSpec& spec;
+  std::optional<ExactModel> exact;  ///< empty: circuits cannot be run
+  std::uint64_t seed;
+
+  /// What is true, before claims are set.
+  std::optional<ItemTable> truth_of(const std::string& claim, const ClaimedTask& claimed) const {
+    return truth_table(truth, task, find_claim(claim), claimed.of_stream);
+  }
+  void set(ItemTable& table, const std::string& claim,
+           const std::vector<ItemValues>& prompts) const {
+    if (table.kind == TableKind::features)
+      set_matched(table, truth, task, find_claim(claim), prompts);
+    else
+      set_claimed(table, prompts, spec);
+    if (table.kind == TableKind::edges && exact)
+      set_circuits(table, run_task(*exact, task.prompts, task.name));
+  }
+};
+
+/// Rows of a table that other claims of the tool, or random numbers, fill.
+void set_further_rows(ItemTable& table, const ComparedTask& compared, const ToolAnswers& answers,
+                      const ClaimedTask& claimed) {
+  if (table.kind == TableKind::edges && compared.exact)
+    set_random_circuits(table, run_task(*compared.exact, compared.task.prompts, compared.task.name),
+                        compared.seed);
+  const auto activations = answers.claims.find({"feature.activation", false});
+  if (table.kind == TableKind::features && activations != answers.claims.end())
+    set_unexplained(table, compared.truth, compared.task, claimed.prompts,
+                    activations->second.prompts);
+}
+
+/// What a tool says on one prompt once the labels that it learns from are exchanged among prompts;
+/// none for a tool that does not learn from labels.
+ToolAnswers answers_of_permuted(Question question, double gap) {
+  if (question.training.permuted.empty() ||
+      training_parameter(question.tool.parameters, question.task) == nullptr)
+    return {};
+  question.training.train = question.training.permuted;
+  return ask(question, 1, gap);
+}
+
+/// Control `permuted` of tools that are trained. \param permuted  see `answers_of_permuted`
+std::optional<Table> claims_of_permuted(const ComparedTask& compared, ItemTable table,
+                                        const std::string& claim, const ClaimedTask& claimed,
+                                        const ToolAnswers& permuted) {
+  if (claim == "feature.activation") {
+    set_matched_permuted(table, compared.truth, compared.task, claimed.prompts);
+    return std::move(table.claimed);
+  }
+  const auto found = permuted.claims.find({claim, claimed.of_stream});
+  if (table.kind != TableKind::presence || found == permuted.claims.end()) return std::nullopt;
+  compared.set(table, claim, found->second.prompts);
+  return std::move(table.claimed);
+}
+
+/// \param shuffled, permuted  what it claims with these controls; null: they were not asked for
 /// \return empty if the truth does not say what is claimed
-std::optional<ClaimRecord> record_of(const Truth& truth, const Task& task, const std::string& claim,
-                                     const ClaimedTask& claimed, const ClaimedTask* shuffled,
-                                     const TransformerSpec& spec, const ExactModel* model) {
-  auto table = truth_table(truth, task, find_claim(claim), claimed.of_stream);
+std::optional<ClaimRecord> record_of(const ComparedTask& compared, const std::string& claim,
+                                     const ToolAnswers& answers, const ClaimedTask& claimed,
+                                     const ClaimedTask* shuffled, const ToolAnswers* permuted) {
+  auto table = compared.truth_of(claim, claimed);
   if (!table) return std::nullopt;
   ClaimRecord record;
   record.claim = claim;
   record.of_stream = claimed.of_stream;
   record.contradiction = claimed.contradiction;
   ItemTable other = *table;
-  const auto set = [&](ItemTable& own, const std::vector<ItemValues>& prompts) {
-    if (own.kind == TableKind::features)
-      set_matched(own, truth, task, find_claim(claim), prompts);
-    else
-      set_claimed(own, prompts, spec);
-    if (own.kind == TableKind::edges && model)
-      set_circuits(own, run_task(*model, task.prompts, task.name));
-  };
-  set(*table, claimed.prompts);
+  compared.set(*table, claim, claimed.prompts);
+  set_further_rows(*table, compared, answers, claimed);
   record.items = table->items;
   record.candidates = table->candidates;
   record.claimed = std::move(table->claimed);
+  if (permuted != nullptr)
+    record.permuted = claims_of_permuted(compared, other, claim, claimed, *permuted);
   if (shuffled == nullptr) return record;
-  set(other, shuffled->prompts);
+  compared.set(other, claim, shuffled->prompts);
   if (other.items.size() == record.items.size()) record.shuffled = std::move(other.claimed);
   return record;
 }
@@ -131,7 +187,9 @@ ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const C
                     model.planted,
                     task,
                     request.seed,
-                    training_file(request.scratch, task)};
+                    learns_from_files(candidate.tool->parameters)
+                        ? training_files(request.scratch, planted.truth, task)
+                        : TrainingFiles()};
   if (is_new) {
     const ToolAnswers first = ask(question, 1, gap);
     record.later = first.later;
@@ -145,15 +203,18 @@ ToolRecord ask_tool(const PluginHost& host, const GradeRequest& request, const C
   const NumberOfClaim gauge =
       model.turned ? gauge_changes(question, answers, model.turned, model.turned_heads, gap)
                    : NumberOfClaim();
-  const std::optional<ExactModel> exact = exact_model_of(planted, task, answers);
+  const ComparedTask compared{planted.truth, task, model.planted->spec(),
+                              exact_model_of(planted, task, answers), request.seed};
+  const ToolAnswers of_permuted =
+      request.controls.permuted ? answers_of_permuted(question, gap) : ToolAnswers();
   question.model = model.shuffled;
   const ToolAnswers of_shuffled = model.shuffled ? ask(question, SIZE_MAX, gap) : ToolAnswers();
   for (const auto& [key, claimed] : answers.claims) {
     if (!glob_matches(request.claims, key.first)) continue;
     const auto other = of_shuffled.claims.find(key);
-    auto claim = record_of(planted.truth, task, key.first, claimed,
+    auto claim = record_of(compared, key.first, answers, claimed,
                            other == of_shuffled.claims.end() ? nullptr : &other->second,
-                           model.planted->spec(), exact ? &*exact : nullptr);
+                           request.controls.permuted ? &of_permuted : nullptr);
     if (!claim) continue;
     claim->null_largest = number_of(null, key);
     claim->gauge_change = number_of(gauge, key);

@@ -22,4 +22,16 @@ std::optional<ItemTable> feature_table(const Truth& truth, const Task& task,
 void set_matched(ItemTable& table, const Truth& truth, const Task& task, const ClaimInfo& claim,
                  const std::vector<ItemValues>& claimed);
 
+/// The same activations, compared with planted ones of which the tokens are permuted: what is found
+/// then does not follow from the tokens.
+void set_matched_permuted(ItemTable& table, const Truth& truth, const Task& task,
+                          const std::vector<ItemValues>& activations);
+
+/// Sets what a dictionary leaves of the variance of the tokens, from its directions and their
+/// activations. A constant that it adds everywhere does not count.
+/// \param table  of directions
+void set_unexplained(ItemTable& table, const Truth& truth, const Task& task,
+                     const std::vector<ItemValues>& directions,
+                     const std::vector<ItemValues>& activations);
+
 }  // namespace lensbench::grading

@@ -6,16 +6,18 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <vector>
 
 #include "grading/run/ask_task.hpp"
 #include "grading/run/candidates.hpp"
 #include "grading/run/grade_watch.hpp"
 #include "grading/run/planted_folders.hpp"
+#include "grading/run/progress.hpp"
 #include "grading/run/task_record.hpp"
+#include "grading/run/training_file.hpp"
 #include "grading/run/truth_tables.hpp"
 #include "grading/run/workers.hpp"
+#include "grading/scores/paired.hpp"
 #include "grading/truth/truth_file.hpp"
 #include "model/runtime/parallel.hpp"
 #include "model/runtime/threads.hpp"
@@ -55,7 +57,8 @@ void keep_items(ItemTable& table, const std::vector<std::string>& items) {
       table.sums.erase(table.sums.begin() + static_cast<std::ptrdiff_t>(i));
   }
   // An archive that was made before circuits were run has no rows of them.
-  if (table.kind == TableKind::edges && (items.empty() || !items.back().starts_with("circuit ")))
+  if (table.kind == TableKind::edges &&
+      (items.empty() || items.back().find("circuit ") == std::string::npos))
     table.corrupted.clear();
 }
 
@@ -101,18 +104,6 @@ class Grading::State {
   }
 
  private:
-  /// What became of a candidate so far.
-  struct Progress {
-    std::map<std::pair<std::string, bool>, Entry> entries;
-    bool claims_nothing = false;
-    std::set<std::string> later;
-    std::string refusal;
-    std::set<std::size_t> refused_models;
-    double seconds = 0;
-    std::size_t timed = 0, prompts = 0;
-
-    bool has_answered() const { return prompts > 0; }
-  };
   /// A task that was asked, or whose record was stored, until the tasks before it are taken.
   struct AskedTask {
     TaskRecord record;
@@ -251,38 +242,29 @@ class Grading::State {
       throw InputError("grade: the record of task " + std::to_string(index + 1) + " has " +
                        std::to_string(record.size()) + " tools, expected " +
                        std::to_string(candidates_.size()));
-    for (std::size_t i = 0; i < record.size(); ++i) take(index, record[i], progress_[i]);
+    for (std::size_t i = 0; i < record.size(); ++i) take(index, record[i], i);
   }
 
-  void take(std::size_t index, const ToolRecord& record, Progress& progress) {
-    progress.later.insert(record.later.begin(), record.later.end());
-    progress.claims_nothing = progress.claims_nothing || record.claims_nothing;
-    if (progress.claims_nothing) return;
-    progress.prompts += record.answered;
-    if (!std::isnan(record.seconds)) {
-      progress.seconds += record.seconds;
-      progress.timed += record.answered;
-    }
-    if (record.answered == 0) {
-      progress.refused_models.insert(grades_.tasks[index].model);
-      progress.refusal = record.refusal;
-    }
-    for (const ClaimRecord& claim : record.claims) take_claim(index, record, claim, progress);
+  void take(std::size_t index, const ToolRecord& record, std::size_t candidate) {
+    note_record(progress_[candidate], record, grades_.tasks[index].model);
+    if (progress_[candidate].claims_nothing) return;
+    for (const ClaimRecord& claim : record.claims) take_claim(index, record, claim, candidate);
   }
 
   void take_claim(std::size_t index, const ToolRecord& record, const ClaimRecord& claim,
-                  Progress& progress) {
+                  std::size_t candidate) {
     auto table = truth_table(model_of(index).truth, task_of(index), find_claim(claim.claim),
                              claim.of_stream);
     if (!table) return;
     keep_items(*table, claim.items);
     table->claimed = claim.claimed;
     table->candidates = claim.candidates;
-    Entry& entry = progress.entries[{claim.claim, claim.of_stream}];
+    Entry& entry = progress_[candidate].entries[{claim.claim, claim.of_stream}];
     entry.kind = table->kind;
     entry.has_unit = table->has_unit;
     note_problems(entry, index, record, claim);
-    entry.tasks.push_back({index, *std::move(table), claim.shuffled});
+    note_folds(entry, index, candidate);
+    entry.tasks.push_back({index, *std::move(table), claim.shuffled, claim.permuted});
     keep_largest(entry.null_largest, claim.null_largest);
     keep_largest(entry.gauge_change, claim.gauge_change);
   }
@@ -298,6 +280,17 @@ class Grading::State {
                                " prompts were not answered: " + record.failure);
   }
 
+  /// A tool that was trained on prompts of the graded ones says so.
+  void note_folds(Entry& entry, std::size_t index, std::size_t candidate) const {
+    const std::size_t folds = fold_count(model_of(index).truth, task_of(index));
+    const Candidate& asked = candidates_[candidate];
+    if (folds == 0 || !learns_from_text(asked.tool->parameters, asked.settings)) return;
+    entry.problems.push_back(model_of(index).truth.name + "/" + task_of(index).name +
+                             ": has no training prompts, so that the tool was trained on the "
+                             "graded ones in " +
+                             std::to_string(folds) + " folds");
+  }
+
   /// Entries in the order of the tools; what has no entry is listed with the reason.
   void collect() {
     for (std::size_t i = 0; i < candidates_.size(); ++i) {
@@ -309,18 +302,11 @@ class Grading::State {
         entry.parameters = candidate.tool->parameters;
         entry.given = candidate.settings;
         entry.claim = key.first;
-        entry.seconds_per_prompt = progress.seconds / static_cast<double>(progress.timed);
+        entry.seconds_per_prompt = progress.seconds_per_prompt();
         grades_.entries.push_back(std::move(entry));
       }
-      using Why = Unscored::Why;
-      const auto list = [&](Why why, std::string reason, std::size_t models) {
-        grades_.unscored.push_back(
-            {candidate.tool->name, candidate.settings_text, why, std::move(reason), models});
-      };
-      for (const std::string& claim : progress.later) list(Why::later, claim, 0);
-      if (progress.claims_nothing && progress.later.empty()) list(Why::no_claim, "", 0);
-      if (!progress.refused_models.empty())
-        list(Why::refused, progress.refusal, progress.refused_models.size());
+      for (Unscored& row : unscored_rows(progress, candidate))
+        grades_.unscored.push_back(std::move(row));
     }
   }
 
@@ -342,6 +328,7 @@ class Grading::State {
                request_.controls, request_.seed);
     };
     for_each_on_threads(worker_count(request_), std::ssize(grades_.entries), estimate_one);
+    compare_with_best(grades_.entries);
   }
 
   const GradeRequest& request_;

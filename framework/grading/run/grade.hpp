@@ -48,13 +48,15 @@ struct TaskPlace {
   std::size_t model = 0, task = 0;
 };
 
-/// A tool with settings that has no score, with the reason.
+/// A tool with settings that has no score, or not on all models, with the reason.
 struct Unscored {
-  enum class Why { no_claim, refused, later };
+  /// `no_truth`: no model has a truth for its claims, or they were not asked for.
+  enum class Why { no_claim, refused, later, no_truth };
   std::string tool, settings;
   Why why = Why::no_claim;
   std::string reason;      ///< sentence of a refusal
-  std::size_t models = 0;  ///< models that it refused
+  std::size_t models = 0;  ///< models of which it refused every task
+  std::size_t tasks = 0;   ///< refused tasks of models with an answer to another task
 };
 
 struct Grades {

@@ -12,7 +12,8 @@
 namespace lensbench::grading {
 
 /// While it exists, a process that code of a plug-in ends, by a crash or by `exit`, says which task
-/// and tool ran; of several that ran at a time, a crash names all. One object at a time.
+/// and tool ran; of several that ran at a time, it names that of the thread which crashed, or all
+/// if a thread of the tool did. One object at a time.
 class GradeWatch {
  public:
   /// \param store  receives the name of what runs; must outlive this object
@@ -33,6 +34,7 @@ class GradeWatch {
     else
       now_[std::this_thread::get_id()] = now;
     store_.note(now_.empty() ? "" : all());
+    crash_.note_of_thread(now);
     crash_.note(now_.empty() ? "the grading" : all());
   }
 

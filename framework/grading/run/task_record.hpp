@@ -18,7 +18,10 @@ struct ClaimRecord {
   std::vector<std::string> items;  ///< those of the truth that the claim can be about
   Table claimed;
   std::optional<Table> shuffled;  ///< claims of the tool on the shuffled model
-  std::string contradiction;      ///< two variables differ about an item; empty: none does
+  /// Claims of a tool that was trained on permuted labels, or of its features about permuted
+  /// tokens.
+  std::optional<Table> permuted;
+  std::string contradiction;  ///< two variables differ about an item; empty: none does
   double null_largest = std::numeric_limits<double>::quiet_NaN();
   double gauge_change = std::numeric_limits<double>::quiet_NaN();
   std::size_t candidates = 0;  ///< number of found features that were matched with planted ones

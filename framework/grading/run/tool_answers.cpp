@@ -18,7 +18,6 @@
 #include "bench/run/single_tool.hpp"
 #include "core/foreign_exception.hpp"
 #include "grading/run/graded_settings.hpp"
-#include "grading/run/training_file.hpp"
 
 // One tool on one task, as `lensbench tool` calls it: the same checks of parameters and results.
 // The parameters differ from prompt to prompt, since each has its own answer and foil.
@@ -128,29 +127,51 @@ class Asked {
                        [&](const auto& failure) { return failure.second == first; });
   }
 
-  bool trains() const {
-    return !question_.training.empty() &&
-           training_parameter(question_.tool.parameters, question_.task) != nullptr;
+  GivenTraining training_of(std::size_t prompt) const {
+    return given_training(question_.tool.parameters, question_.task, question_.training, prompt);
   }
+  bool trains() const { return training_of(0).parameter != nullptr; }
 
   Settings settings_of(std::size_t prompt) const {
     Settings settings = bound_settings(question_.tool.parameters, question_.task.prompts[prompt],
                                        question_.settings, question_.bind);
-    if (trains())
-      settings.emplace(training_parameter(question_.tool.parameters, question_.task)->name,
-                       question_.training.string());
+    if (const GivenTraining given = training_of(prompt); given.parameter != nullptr)
+      settings.emplace(given.parameter->name, given.file.string());
     return settings;
+  }
+
+  /// What the tool says of settings; empty if it takes them.
+  std::string refusal_of(Tool& tool, const Settings& settings,
+                         std::optional<Parameters>& parameters) const {
+    return failure_of([&] {
+      parameters = question_.host.resolve(question_.tool, settings);
+      check_against_model(*parameters, *question_.model);
+      tool.check_parameters(*parameters);
+    });
+  }
+
+  /// A tool that says something else as soon as it has a file lacks the file, whatever it says: the
+  /// reason is then why the task has no training prompts.
+  std::string explained(Tool& tool, std::size_t prompt, const std::string& refusal) const {
+    if (trains() || question_.training.own.empty()) return refusal;
+    const Settings settings = settings_of(prompt);
+    for (const MissingTraining& missing : missing_training(question_.tool.parameters, settings)) {
+      Settings with_file = settings;
+      with_file[missing.parameter] = question_.training.own.string();
+      std::optional<Parameters> unused;
+      if (refusal_of(tool, with_file, unused) != refusal) return missing.sentence;
+    }
+    return refusal;
   }
 
   void ask_about(Tool& tool, std::size_t prompt, ToolAnswers& result) {
     if (trains()) set_reference_cases(context_, {cases_[prompt]});
     std::optional<Parameters> parameters;
-    result.refusal = failure_of([&] {
-      parameters = question_.host.resolve(question_.tool, settings_of(prompt));
-      check_against_model(*parameters, *question_.model);
-      tool.check_parameters(*parameters);
-    });
-    if (!result.refusal.empty()) return;
+    result.refusal = refusal_of(tool, settings_of(prompt), parameters);
+    if (!result.refusal.empty()) {
+      result.refusal = explained(tool, prompt, result.refusal);
+      return;
+    }
     const std::string failure = failure_of([&] {
       ContextAccess::begin_case(context_);
       const Case c = CaseAccess::make(static_cast<std::int64_t>(prompt), cases_[prompt], context_,

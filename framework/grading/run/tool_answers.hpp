@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <lensbench/model.hpp>
 #include <lensbench/parameters.hpp>
 #include <map>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "grading/claims/claimed_items.hpp"
+#include "grading/run/training_file.hpp"
 #include "grading/truth/truth.hpp"
 #include "plugin/plugin_host.hpp"
 
@@ -24,7 +24,7 @@ struct Question {
   std::shared_ptr<const Model> model;
   const Task& task;
   std::uint64_t seed = 0;
-  std::filesystem::path training = {};  ///< file with the training prompts; empty: there are none
+  TrainingFiles training = {};  ///< files with prompts to train on
 };
 
 /// A claim with the items of all prompts; those of a prompt that failed are empty.

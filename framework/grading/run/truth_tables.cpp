@@ -132,16 +132,23 @@ std::vector<Edge> edges_of(const std::vector<Role>& components) {
   return edges;
 }
 
+/// A row for each size of circuits.
+void add_circuit_rows(ItemTable& table, const std::string& name, const MetricTruth& metric) {
+  for (const CircuitShare& share : kCircuitShares) {
+    table.items.push_back(name + " " + share.text);
+    table.truth.push_back(metric.clean);
+    table.membership.push_back(Membership::ignored);
+    table.sums.push_back(true);
+  }
+}
+
 /// Rows for circuits, after those of single edges: the truth is what all edges together give.
 void add_circuits(ItemTable& table, const MetricTruth& metric) {
   table.sums.assign(table.items.size(), false);
   for (const char* order : {"size", "value"})
-    for (const CircuitShare& share : kCircuitShares) {
-      table.items.push_back(std::string("circuit by ") + order + " " + share.text);
-      table.truth.push_back(metric.clean);
-      table.membership.push_back(Membership::ignored);
-      table.sums.push_back(true);
-    }
+    add_circuit_rows(table, std::string("circuit by ") + order, metric);
+  for (std::size_t order = 1; order <= kRandomOrders; ++order)
+    add_circuit_rows(table, kRandomCircuit + std::to_string(order), metric);
   table.corrupted = metric.corrupted;
 }
 

@@ -31,10 +31,18 @@ double over_sizes(const std::vector<double>& shares, X x, F f) {
 
 }  // namespace
 
+CircuitPlaces circuit_places(const ItemTable& table) {
+  CircuitPlaces places{table.items.size(), table.items.size()};
+  if (table.corrupted.empty()) return places;
+  // An archive that was made before random circuits were run has no rows of them.
+  if (table.items.back().starts_with(kRandomCircuit)) places.random -= kRandomCircuits;
+  places.chosen = places.random - kCircuits;
+  return places;
+}
+
 std::vector<double> circuit_metrics(const ItemTable& table,
                                     const std::vector<std::size_t>& prompts) {
-  const std::size_t first =
-      table.corrupted.empty() ? table.items.size() : table.items.size() - kCircuits;
+  const std::size_t first = circuit_places(table).chosen;
   const auto by_size = kept_shares(table, first, prompts);
   const auto by_value = kept_shares(table, first + std::size(kCircuitShares), prompts);
   const auto linear = [](double k) { return k; };

@@ -6,16 +6,18 @@
 #include <lensbench/statistics.hpp>
 #include <limits>
 
+#include "grading/scores/circuit_metrics.hpp"
 #include "grading/scores/matching.hpp"
 #include "grading/scores/metric_names.hpp"
 #include "grading/scores/ranking.hpp"
+#include "grading/scores/untrained_dictionaries.hpp"
 #include "grading/truth/component_name.hpp"
 
 namespace lensbench::grading {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint64_t kRandomStream = 1903, kPermutationStream = 1904;
+constexpr std::uint64_t kRandomStream = 1903, kPermutationStream = 1904, kTokenStream = 1905;
 
 /// A copy of the table with other claims about the same truth.
 ItemTable with_claimed(const ItemTable& table, Table claimed) {
@@ -48,15 +50,20 @@ std::vector<double> over_tasks(const Entry& entry, std::size_t n_metrics, TableO
 }
 
 /// Means of one draw over the tasks that the entry has.
+/// \param headline  takes the first metric of each part, NaN without one; may be null
 template <class TableOf>
 std::vector<double> of_draw(const Entry& entry,
                             const std::vector<std::optional<std::size_t>>& place, const Draw& draw,
-                            std::size_t n_metrics, TableOf table_of) {
+                            std::size_t n_metrics, TableOf table_of,
+                            std::vector<double>* headline = nullptr) {
   Columns columns;
   for (const Draw::Part& part : draw.parts) {
+    if (headline != nullptr) headline->push_back(kNaN);
     if (part.task >= place.size() || !place[part.task]) continue;
-    if (const ItemTable* table = table_of(entry.tasks[*place[part.task]], *place[part.task]))
-      append(columns, metrics_of(*table, part.prompts));
+    const ItemTable* table = table_of(entry.tasks[*place[part.task]], *place[part.task]);
+    if (table == nullptr) continue;
+    append(columns, metrics_of(*table, part.prompts));
+    if (headline != nullptr) headline->back() = columns.front().back();
   }
   return means_of(columns, n_metrics);
 }
@@ -74,11 +81,26 @@ std::vector<ItemTable> tables_of_means(const Entry& entry) {
       values->clear();
       for (const double mean : means) values->push_back({mean});
     }
+    const auto claimed = means_over(table.claimed, prompts);
     table.claimed.assign(table.items.size(), {kNaN});
-    if (!table.corrupted.empty()) table.corrupted.resize(1);
+    if (!table.corrupted.empty()) {
+      table.corrupted = means_over({table.corrupted}, prompts);
+      for (std::size_t i = circuit_places(table).random; i < claimed.size(); ++i)
+        table.claimed[i] = {claimed[i]};
+    }
     tables.push_back(std::move(table));
   }
   return tables;
+}
+
+/// Takes the circuits of one of the random orders that were run, if some were.
+void choose_circuits(ItemTable& table, Philox& random) {
+  const CircuitPlaces places = circuit_places(table);
+  if (places.random == table.items.size()) return;
+  constexpr std::size_t kSizes = std::size(kCircuitShares);
+  const std::size_t order = random.below(kRandomOrders);
+  for (std::size_t i = 0; i < kCircuits; ++i)
+    table.claimed[places.chosen + i] = table.claimed[places.random + order * kSizes + i % kSizes];
 }
 
 /// One set of random scores a draw. \param tables  of which the claims are replaced
@@ -86,17 +108,18 @@ std::vector<double> random_metrics(std::vector<ItemTable>& tables, std::size_t n
                                    Philox& random) {
   Columns columns;
   for (ItemTable& table : tables) {
-    // Circuits of random edges are not run.
     for (std::size_t i = 0; i < table.items.size(); ++i)
       if (table.is_ranked(i) || table.kind != TableKind::edges)
         table.claimed[i].front() = random.normal();
+    if (table.kind == TableKind::edges) choose_circuits(table, random);
     append(columns, metrics_of(table));
   }
   return means_of(columns, n_metrics);
 }
 
 bool depends_on_scale(const std::string& metric) {
-  for (const char* name : {"error", "largest", "coverage", "present", "absent", "selectivity"})
+  for (const char* name :
+       {"error", "largest", "coverage", "present", "absent", "selectivity", "fvu"})
     if (metric == name) return true;
   return false;
 }
@@ -113,9 +136,24 @@ std::vector<double> random_matches(std::vector<ItemTable>& tables, std::size_t n
     table.claimed.clear();
     for (const double cosine : matched_cosines(table.directions, found))
       table.claimed.push_back({cosine});
+    table.claimed.resize(table.items.size(), {kNaN});
     append(columns, metrics_of(table, {0}));
   }
   return means_of(columns, n_metrics);
+}
+
+/// What dictionaries that were not trained reach in the same tasks.
+void add_untrained(Entry& entry, const std::vector<ItemTable>& tables, std::size_t draws,
+                   std::uint64_t seed) {
+  Philox random(seed, kTokenStream);
+  std::vector<double> components, tokens;
+  for (const ItemTable& table : tables) {
+    components.push_back(matched_components(table));
+    tokens.push_back(matched_tokens(table, draws, random));
+  }
+  // The first metric is their mean cosine.
+  entry.estimates.front().components = statistics::mean(components);
+  entry.estimates.front().tokens = statistics::mean(tokens);
 }
 
 /// Metrics of one table of random scores a task, where random scores can be compared.
@@ -154,6 +192,7 @@ void add_random(Entry& entry, std::size_t n, std::uint64_t seed) {
     estimate.random_low = band.low;
     estimate.random_high = band.high;
   }
+  if (entry.kind == TableKind::features && n > 0) add_untrained(entry, tables, n, seed);
 }
 
 /// Memberships exchanged among components of one kind.
@@ -169,8 +208,7 @@ std::vector<Membership> permuted_membership(const ItemTable& table, Philox& rand
   return membership;
 }
 
-void add_permuted(Entry& entry, std::size_t n, std::uint64_t seed) {
-  if (entry.kind != TableKind::effects) return;
+void add_permuted_members(Entry& entry, std::size_t n, std::uint64_t seed) {
   Philox random(seed, kPermutationStream);
   Columns columns;
   for (const GradedTask& task : entry.tasks) {
@@ -190,6 +228,15 @@ void add_permuted(Entry& entry, std::size_t n, std::uint64_t seed) {
   }
   for (std::size_t m = 0; m < columns.size(); ++m)
     entry.estimates[m].permuted = statistics::mean(columns[m]);
+}
+
+/// Of a tool that is trained: what it claims of permuted labels or tokens.
+void add_permuted_claims(Entry& entry) {
+  Columns columns;
+  for (const GradedTask& task : entry.tasks)
+    if (task.permuted) append(columns, metrics_of(with_claimed(task.planted, *task.permuted)));
+  const auto values = means_of(columns, entry.estimates.size());
+  for (std::size_t m = 0; m < values.size(); ++m) entry.estimates[m].permuted = values[m];
 }
 
 /// Tables of what was claimed on the shuffled models, in the order of the tasks.
@@ -219,6 +266,7 @@ void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts&
               const Controls& controls, std::uint64_t seed) {
   const auto names = metric_names(entry.kind, entry.has_unit);
   entry.estimates.clear();
+  entry.headline.clear();
   for (const std::string& name : names) entry.estimates.push_back(without_value(name));
   std::vector<std::optional<std::size_t>> place;
   for (std::size_t i = 0; i < entry.tasks.size(); ++i) {
@@ -232,7 +280,9 @@ void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts&
   };
   Columns planted_draws, shuffled_draws, differences;
   for (const Draw& draw : draws) {
-    const auto planted = of_draw(entry, place, draw, names.size(), planted_table);
+    entry.headline.emplace_back();
+    const auto planted =
+        of_draw(entry, place, draw, names.size(), planted_table, &entry.headline.back());
     append(planted_draws, planted);
     if (!controls.shuffled) continue;
     auto difference = of_draw(entry, place, draw, names.size(), shuffled_table);
@@ -263,7 +313,10 @@ void estimate(Entry& entry, const std::vector<Draw>& draws, const ControlCounts&
     result.shuffled_high = of_draws.high;
   }
   if (controls.random) add_random(entry, counts.random, seed);
-  if (controls.permuted) add_permuted(entry, counts.permutations, seed);
+  if (controls.permuted && entry.kind == TableKind::effects)
+    add_permuted_members(entry, counts.permutations, seed);
+  else if (controls.permuted)
+    add_permuted_claims(entry);
   add_single(entry, "null", entry.null_largest);
   add_single(entry, "gauge", entry.gauge_change);
 }

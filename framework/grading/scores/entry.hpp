@@ -17,7 +17,8 @@ namespace lensbench::grading {
 struct GradedTask {
   std::size_t task = 0;  ///< index into the list of all tasks
   ItemTable planted;
-  std::optional<Table> shuffled;  ///< what it claims on the shuffled model
+  std::optional<Table> shuffled;       ///< what it claims on the shuffled model
+  std::optional<Table> permuted = {};  ///< what it claims of permuted labels or tokens
 };
 
 /// A metric of an entry, over all tasks. NaN where it is not defined or the control was not run.
@@ -28,6 +29,14 @@ struct Estimate {
   double shuffled = 0, shuffled_low = 0, shuffled_high = 0;
   double difference = 0, difference_low = 0, difference_high = 0;  ///< planted minus shuffled
   double permuted = 0;
+  /// Of features: what principal components of the tokens, and tokens themselves, reach.
+  double components = std::numeric_limits<double>::quiet_NaN();
+  double tokens = std::numeric_limits<double>::quiet_NaN();
+  /// Of the first metric: how much worse it is than that of the best entry, see
+  /// `compare_with_best`.
+  double worse = std::numeric_limits<double>::quiet_NaN();
+  double worse_low = std::numeric_limits<double>::quiet_NaN();
+  double worse_high = std::numeric_limits<double>::quiet_NaN();
 
   /// (value - shuffled) / (1 - shuffled)
   double lift() const { return (value - shuffled) / (1 - shuffled); }
@@ -50,6 +59,7 @@ struct Entry {
   double null_largest = std::numeric_limits<double>::quiet_NaN();
   double gauge_change = std::numeric_limits<double>::quiet_NaN();
   std::vector<Estimate> estimates;  ///< see `estimate`
+  Table headline;  ///< first metric [draw][part]; NaN: a task that the entry does not have
 };
 
 /// Numbers of draws of the controls and the bootstrap.

@@ -280,16 +280,39 @@ std::vector<double> of_attention(const ItemTable& table, const Prompts& prompts)
           answered_share(table, prompts), largest_difference(table, prompts)};
 }
 
+/// What a dictionary leaves of the variance of the tokens; NaN if it is not known.
+double unexplained_variance(const ItemTable& table, const Prompts& prompts) {
+  double left = 0, all = 0;
+  for (std::size_t i = 0; i < table.items.size(); ++i)
+    if (!table.is_ranked(i))
+      for (const std::size_t p : prompts)
+        if (!std::isnan(table.claimed[i][p])) {
+          left += table.claimed[i][p];
+          all += table.truth[i][p];
+        }
+  return all > 0 ? left / all : kNoValue;
+}
+
+/// Share of features and prompts that were answered.
+double answered_features(const ItemTable& table, const Prompts& prompts) {
+  std::vector<double> answered;
+  for (std::size_t i = 0; i < table.items.size(); ++i)
+    if (table.is_ranked(i))
+      for (const std::size_t p : prompts)
+        answered.push_back(std::isnan(table.claimed[i][p]) ? 0 : 1);
+  return statistics::mean(answered);
+}
+
 /// Mean over the planted features of how well each was found, and the share that was found well.
 std::vector<double> of_matches(const ItemTable& table, const Prompts& prompts) {
   constexpr double kFound = 0.9;
-  const auto matched = or_zero(means_over(table.claimed, prompts));
+  const auto matched = or_zero(single(table, means_over(table.claimed, prompts)));
   const auto found =
       std::count_if(matched.begin(), matched.end(), [](double value) { return value > kFound; });
   return {
       statistics::mean(matched),
       matched.empty() ? kNoValue : static_cast<double>(found) / static_cast<double>(matched.size()),
-      answered_share(table, prompts)};
+      answered_features(table, prompts), unexplained_variance(table, prompts)};
 }
 
 /// Layers that have a variable against layers that do not. The sums of the table are selectivities.

@@ -37,6 +37,15 @@ inline constexpr CircuitShare kCircuitShares[] = {
     {"0.05", 0.05},   {"0.1", 0.1},     {"0.2", 0.2},     {"0.5", 0.5},   {"1", 1}};
 /// Rows of circuits at the end of a table of edges: of the best by size, then by value.
 inline constexpr std::size_t kCircuits = 2 * std::size(kCircuitShares);
+/// Rows after them: of circuits of random edges, in this many orders.
+inline constexpr std::size_t kRandomOrders = 8;
+inline constexpr const char* kRandomCircuit = "random circuit ";  ///< begin of their names
+inline constexpr std::size_t kRandomCircuits = kRandomOrders * std::size(kCircuitShares);
+inline constexpr std::size_t kCircuitRows = kCircuits + kRandomCircuits;
+
+/// Item of a table of features that is none: what a dictionary leaves of the squared distances of
+/// the tokens of a prompt from their mean, which are its truth.
+inline constexpr const char* kUnexplained = "unexplained variance";
 
 /// Claims of a tool about one task of one model, and the truth about the same items. Tables are
 /// [item][prompt]; NaN is an item that was not answered.
@@ -51,10 +60,11 @@ struct ItemTable {
   /// the error, but not in rankings and correlations. Empty: none is.
   std::vector<bool> sums;
   Table claimed, truth;
-  Table total, direct;            ///< effects for comparison; empty where they are not known
-  Table rank_ties;                ///< largest distance of a right rank from the truth; empty: 0
-  double gap = 1;                 ///< unit of effects, logits
-  Table directions;               ///< planted directions, in a table of features
+  Table total, direct;  ///< effects for comparison; empty where they are not known
+  Table rank_ties;      ///< largest distance of a right rank from the truth; empty: 0
+  double gap = 1;       ///< unit of effects, logits
+  Table directions;     ///< planted directions, in a table of features
+  Table tokens;  ///< of features: each token that has one, less the constant, as `directions`
   std::size_t candidates = 0;     ///< number of directions that the planted ones were matched with
   std::vector<double> corrupted;  ///< of edges: the metric of no edge at all, one a prompt
   std::optional<std::int64_t> answer_layer;

@@ -32,7 +32,7 @@ std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
     case TableKind::attention:
       return {"mass", "idle_mass", "coverage", "largest"};
     case TableKind::features:
-      return {"mcc", "found", "coverage"};
+      return {"mcc", "found", "coverage", "fvu"};
     case TableKind::presence:
       return {"auroc", "present", "absent", "selectivity", "coverage"};
   }
@@ -41,7 +41,7 @@ std::vector<std::string> metric_names(TableKind kind, bool has_unit) {
 
 bool larger_is_better(const std::string& metric) {
   for (const char* worse : {"error", "largest", "distance", "wrong", "layer_error", "early",
-                            "absent", "cmd", "cmd_log", "null", "gauge"})
+                            "absent", "cmd", "cmd_log", "fvu", "null", "gauge"})
     if (metric == worse) return false;
   return true;
 }

@@ -15,8 +15,11 @@ class CrashReport {
   CrashReport(const CrashReport&) = delete;
   CrashReport& operator=(const CrashReport&) = delete;
 
-  /// Notes what runs now, for the message; empty for nothing.
+  /// Notes what runs now, for the message; empty for nothing. One thread at a time may call it.
   void note(const std::string& now);
+  /// Notes what this thread runs now: a crash in it names this instead. Empty for nothing. Any
+  /// thread may call it.
+  void note_of_thread(const std::string& now);
 };
 
 }  // namespace lensbench

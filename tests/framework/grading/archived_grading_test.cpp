@@ -17,6 +17,7 @@
 #include "grading/archive/stored_report.hpp"
 #include "grading/output/grade_text.hpp"
 #include "grading/plant/plant.hpp"
+#include "grading/truth/truth_file.hpp"
 #include "support/error_matchers.hpp"
 #include "support/folders.hpp"
 #include "support/temp_dir.hpp"
@@ -121,6 +122,38 @@ TEST_F(ArchivedGrading, HasEveryItemBesideWhatIsTrue) {
       break;
     }
   EXPECT_EQ(found, first.effects->components.size());
+}
+
+/// Receipt of the scores of one model, by its name.
+std::optional<Receipt> receipt_of(const std::filesystem::path& model, GradeRequest asked,
+                                  const std::string& name) {
+  asked.models = {model};
+  const auto summaries = summaries_of(grade(asked, {}), asked);
+  for (const Receipt& receipt : summaries.at(kScores).receipts)
+    if (receipt.name == name) return receipt;
+  return std::nullopt;
+}
+
+TEST_F(ArchivedGrading, SaysWhetherATruthIsThatOfItsCheckpoint) {
+  const std::string name = "truth_matches_checkpoint";
+  const auto right = receipt_of(*models_ / "hist", request(), name);
+  ASSERT_TRUE(right);
+  EXPECT_TRUE(right->passed);
+  std::filesystem::copy(*models_ / "hist", out_ / "changed");
+  Truth changed = truths_.back();
+  changed.tasks[0].effects->values["zero"][0][0] += 5;
+  write_truth(changed, out_ / "changed");
+  const auto wrong = receipt_of(out_ / "changed", request(), name);
+  ASSERT_TRUE(wrong);
+  EXPECT_EQ(wrong->value, 1);
+  EXPECT_FALSE(wrong->passed);
+}
+
+// It was measured when it was planted.
+TEST_F(ArchivedGrading, DoesNotMeasureAModelAgainThatWasPlantedForIt) {
+  GradeRequest asked = request();
+  asked.planted.emplace_back();
+  EXPECT_FALSE(receipt_of(*models_ / "hist", asked, "truth_matches_checkpoint"));
 }
 
 TEST_F(ArchivedGrading, GoesOnAfterAKillToTheSameResults) {

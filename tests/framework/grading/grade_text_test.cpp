@@ -31,6 +31,11 @@ TEST(GradeText, HasTheBandOfTheFirstRowThatHasOne) {
   mcc.random_low = 0.4;
   mcc.random_high = 0.6;
   EXPECT_THAT(grade_text(grades, {}, {}), Contains("random scores: 0.50 [0.40, 0.60]"));
+  mcc.components = 0.38;
+  mcc.tokens = 0.75;
+  EXPECT_THAT(grade_text(grades, {}, {}),
+              Contains("random scores: 0.50 [0.40, 0.60]; principal components of the tokens: "
+                       "0.38; tokens as directions: 0.75"));
 }
 
 }  // namespace

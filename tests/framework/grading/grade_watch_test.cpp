@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <optional>
@@ -66,6 +68,32 @@ TEST(GradeWatch, CountsWhatDoesNotFit) {
   EXPECT_LT(note.size(), 1000u);
   EXPECT_THAT(note, EndsWith("; and 6 more"));
 }
+
+#ifndef __SANITIZE_ADDRESS__  // it reports crashes itself
+/// Of three threads, which wait for each other, the second one crashes.
+void crash_in_the_second_thread() {
+  LastNote store;
+  GradeWatch watch(store);
+  std::mutex one_at_a_time;
+  std::atomic<std::int64_t> noted = 0;
+  for_each_on_threads(3, 3, [&](std::int64_t thread) {
+    {
+      const std::lock_guard lock(one_at_a_time);
+      watch.note("task '" + std::to_string(thread) + "'");
+    }
+    ++noted;
+    while (noted < 3) std::this_thread::yield();
+    if (thread == 1) raise(SIGSEGV);
+    for (;;) pause();
+  });
+}
+
+TEST(GradeWatch, NamesWhatTheThreadThatCrashedRan) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(crash_in_the_second_thread(), ::testing::KilledBySignal(SIGSEGV),
+              "^lensbench: task '1': the process crashed; try again\n$");
+}
+#endif
 
 }  // namespace
 }  // namespace lensbench::grading

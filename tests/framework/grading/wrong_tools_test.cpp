@@ -8,6 +8,7 @@
 
 #include "grading/plant/plant.hpp"
 #include "grading/run/grade.hpp"
+#include "grading/truth/truth_file.hpp"
 #include "support/fixture_plugins.hpp"
 #include "support/temp_dir.hpp"
 
@@ -204,6 +205,87 @@ TEST_F(Guessed, FeaturesAreFoundByAListOfTokens) {
   const Estimate mcc = estimate("data_points", "feature.direction", "mcc");
   EXPECT_GT(mcc.value, 0.85);
   EXPECT_LT(mcc.shuffled, 0.7);
+}
+
+/// One tool, asked about one model.
+class OnOneModel : public ::testing::Test {
+ protected:
+  /// \param tool  `learner` is left without training prompts
+  Grades grades_of(const std::string& kind, const std::string& tool = "learner") {
+    PlantRequest plant;
+    plant.kind = kind;
+    plant.prompts = 8;
+    plant.edges = false;
+    Truth truth = grading::plant(plant, model_.path());
+    if (tool == "learner") {
+      for (Task& task : truth.tasks) task.train.clear();
+      write_truth(truth, model_.path());
+    }
+    testing::place(plugins_, "graded_tools");
+    GradeRequest request;
+    request.tools = {tool};
+    request.models = {model_.path()};
+    request.plugins.dirs = {plugins_.path()};
+    request.counts = {20, 20, 0};
+    request.scratch = scratch_.path();
+    return grade(request, {});
+  }
+
+  TempDir model_, plugins_, scratch_;
+};
+
+// The tool would not answer for a prompt that is in its text.
+TEST_F(OnOneModel, AToolIsTrainedOnTheOtherFoldsOfATaskWithoutTrainingPrompts) {
+  const Grades grades = grades_of("superposition");
+  ASSERT_EQ(grades.entries.size(), 1u);
+  const Entry& entry = grades.entries[0];
+  EXPECT_EQ(find_estimate(entry, "coverage")->value, 1);
+  EXPECT_GT(find_estimate(entry, "mcc")->value, 0.6);
+  EXPECT_THAT(entry.problems, ::testing::Contains(::testing::HasSubstr("4 folds")));
+}
+
+// The labels of one task are the tokens before a position, of which there are more than ten.
+TEST_F(OnOneModel, AToolIsNoBetterThanChanceFromPermutedLabels) {
+  const Grades grades = grades_of("induction", "label_reader");
+  ASSERT_EQ(grades.entries.size(), 1u);
+  const Estimate present = *find_estimate(grades.entries[0], "present");
+  EXPECT_EQ(present.value, 1);
+  EXPECT_GT(present.permuted, 0);
+  EXPECT_LT(present.permuted, 0.3);
+}
+
+TEST_F(OnOneModel, AToolRefusesAModelWithoutFeaturesForWantOfTrainingPrompts) {
+  const Grades grades = grades_of("hist");
+  EXPECT_TRUE(grades.entries.empty());
+  ASSERT_EQ(grades.unscored.size(), 1u);
+  EXPECT_THAT(grades.unscored[0].reason,
+              ::testing::AllOf(::testing::StartsWith("no training prompts"),
+                               ::testing::HasSubstr("feature.direction")));
+}
+
+// Eight prompts, of which seven are scored.
+TEST_F(OnOneModel, AToolThatThrowsOnOnePromptAbstainsThereAndTheErrorIsTold) {
+  const Grades grades = grades_of("hist", "throws_once");
+  ASSERT_EQ(grades.entries.size(), 1u);
+  const Entry& entry = grades.entries[0];
+  EXPECT_THAT(entry.problems,
+              ::testing::ElementsAre(::testing::HasSubstr(
+                  "1 of 8 prompts were not answered: throws_once: this prompt is odd")));
+  ASSERT_EQ(entry.tasks.size(), 1u);
+  const Table& claimed = entry.tasks[0].planted.claimed;
+  for (std::size_t i = 0; i < claimed.size(); ++i)
+    for (std::size_t p = 0; p < claimed[i].size(); ++p)
+      if (entry.tasks[0].planted.items[i].front() == 'L') {
+        EXPECT_EQ(std::isnan(claimed[i][p]), p == 1) << entry.tasks[0].planted.items[i] << p;
+      }
+}
+
+TEST_F(OnOneModel, AToolWithAnUnknownClaimIsToldTheNearest) {
+  const Grades grades = grades_of("hist", "mistyped_claim");
+  EXPECT_TRUE(grades.entries.empty());
+  ASSERT_EQ(grades.unscored.size(), 1u);
+  EXPECT_EQ(grades.unscored[0].why, Unscored::Why::refused);
+  EXPECT_THAT(grades.unscored[0].reason, ::testing::HasSubstr("did you mean 'importance'"));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "grading/archive/stored_report.hpp"
 #include "grading/output/floors.hpp"
 #include "grading/output/grade_text.hpp"
+#include "grading/output/no_score.hpp"
 #include "grading/run/plant_models.hpp"
 #include "serve/temporary_folder.hpp"
 #include "session/process/interrupts.hpp"
@@ -77,10 +78,16 @@ void require_intact_grading(const fs::path& out) {
   });
 }
 
-int say_missed(const grading::Grades& grades, const std::vector<grading::Floor>& floors) {
+/// Says what is wrong with a table that was printed. \return the exit code
+int say_outcome(const grading::Grades& grades, const std::vector<grading::Floor>& floors) {
+  constexpr int kMissed = 1, kNothingScored = 5;
   const auto missed = grading::missed_floors(grades, floors);
   for (const std::string& line : missed) std::cerr << "lensbench: " << line << "\n";
-  return missed.empty() ? 0 : 1;
+  if (const std::string refusal = grading::refusal_of_all(grades); !refusal.empty()) {
+    std::cerr << "lensbench: " << refusal << "\n";
+    return kNothingScored;
+  }
+  return missed.empty() ? 0 : kMissed;
 }
 
 void say_archive(const SealResult& sealed) {
@@ -96,7 +103,7 @@ int say_finished(const fs::path& out, const RunPlan& plan,
   const int code = in_child({{out}}, [&] {
     const ArchiveReader archive(out);
     for (const std::string& line : grading::stored_report(archive)) std::cout << line << "\n";
-    return say_missed(grading::stored_scores(archive), floors);
+    return say_outcome(grading::stored_scores(archive), floors);
   });
   say_archive(run.sealed);
   std::cerr << "lensbench: the archive was complete, so nothing was graded again\n";
@@ -133,9 +140,10 @@ grading::Grades archived(grading::Grading& grading, const RunPlan& plan,
 
 /// Everything that can be wrong with the options alone.
 void check_options(const Options& options) {
-  for (const char* option : {"seeds", "kinds"})
-    if (options.given("models") && options.given(option))
-      throw UsageError(std::string("grade: --models names models that are there, --") + option +
+  for (const std::string option : {"seeds", "kinds", "edges"})
+    if (options.given("models") &&
+        (option == "edges" ? options.flag(option) : options.given(option)))
+      throw UsageError("grade: --models names models that are there, --" + option +
                        " plants new ones; give one of the two");
   if (options.flag("resume") && options.text("out").empty())
     throw UsageError("--resume needs --out FILE, the archive of the grading to resume");
@@ -163,8 +171,10 @@ int run_grade(const Options& options) {
         options.given("kinds") ? items_of(options.text("kinds")) : std::vector<std::string>();
     request.planted = grading::planted_kinds(kinds, seeds);
     constexpr std::int64_t kQuickPrompts = 4;
-    if (options.flag("quick"))
-      for (grading::PlantRequest& plant : request.planted) plant.prompts = kQuickPrompts;
+    for (grading::PlantRequest& plant : request.planted) {
+      if (options.flag("quick")) plant.prompts = kQuickPrompts;
+      plant.edges = options.flag("edges");
+    }
     grading::plant_models(request, scratch.path(), listener);
   }
   grading::Grades grades;
@@ -188,7 +198,7 @@ int run_grade(const Options& options) {
                          ? grading::grade_json_lines(grades)
                          : grading::grade_text(grades, request, detect_terminal(STDOUT_FILENO));
   for (const std::string& line : lines) std::cout << line << "\n";
-  return say_missed(grades, floors);
+  return say_outcome(grades, floors);
 }
 
 }  // namespace lensbench::cli
