@@ -63,6 +63,13 @@ json mistral3_text_config(const Checkpoint& checkpoint) {
   return config;
 }
 
+/// The class reads a text configuration of any name as its own, which decides about tying too.
+json llama4_text_config(const Checkpoint& checkpoint) {
+  json config = stored_text_config(checkpoint);
+  config["model_type"] = "llama4_text";
+  return config;
+}
+
 /// A kind of checkpoint of text and images whose text alone is read.
 struct TextAndImages {
   std::string_view model_type;
@@ -77,6 +84,7 @@ const std::vector<TextAndImages>& kinds_of_text_and_images() {
   static const std::vector<TextAndImages> kinds = {
       {"gemma3", gemma3_text_config, tower_and_projector},
       {"mistral3", mistral3_text_config, tower_and_projector},
+      {"llama4", llama4_text_config, {"vision_model.", "multi_modal_projector."}},
   };
   return kinds;
 }

@@ -25,9 +25,9 @@ struct LanguagePart {
 };
 
 /// The language model of a checkpoint, with its tower where the family has one. A checkpoint of
-/// text and images whose `model_type` is `gemma3` or `mistral3` gives its `text_config`: for a text
-/// without images, `transformers` computes exactly this model. \throws InputError if such a
-/// checkpoint lacks its `text_config`, or has one of another kind
+/// text and images whose `model_type` is `gemma3`, `mistral3` or `llama4` gives its `text_config`:
+/// for a text without images, `transformers` computes exactly this model. \throws InputError if
+/// such a checkpoint lacks its `text_config`, or has one of another kind
 LanguagePart language_part(const Checkpoint& checkpoint);
 
 }  // namespace lensbench

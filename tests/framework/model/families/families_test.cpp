@@ -220,6 +220,56 @@ TEST(GraniteMoeCheckpoint, MayHaveTheNamesOfTheModules) {
   EXPECT_TRUE(checkpoint.is_unchanged());
 }
 
+/// Joins the experts of each layer of a sample of the Mixtral kind, as the modules of transformers
+/// 5 hold them.
+void join_mixtral_experts(ChangedSample& checkpoint, std::int64_t layers, std::int64_t experts) {
+  checkpoint.rename("block_sparse_moe.", "mlp.");
+  for (const auto& [published, part] :
+       {std::pair("w1", "gate_proj"), std::pair("w3", "up_proj"), std::pair("w2", "down_proj")})
+    checkpoint.rename(std::string(".") + published + ".", std::string(".") + part + ".");
+  join_experts(checkpoint, layers, experts);
+}
+
+TEST(PhimoeCheckpoint, MayHaveTheNamesOfTheModules) {
+  ChangedSample checkpoint("phimoe");
+  join_mixtral_experts(checkpoint, 2, 4);
+  checkpoint.rename("mlp.gate.", "mlp.router.");
+  EXPECT_TRUE(checkpoint.is_unchanged());
+}
+
+TEST(PhimoeCheckpoint, NeedsAScaleForEachSetOfRotaryFactors) {
+  ChangedSample checkpoint("phimoe-longrope");
+  checkpoint.config["rope_scaling"].erase("long_mscale");
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("long_mscale"));
+}
+
+TEST(PhimoeCheckpoint, HoldsABiasOfTheUnembeddingIfItsConfigurationSaysSo) {
+  ChangedSample checkpoint("phimoe");
+  checkpoint.tensors.erase("lm_head.bias");
+  EXPECT_THAT(checkpoint.fault(), HasSubstr("missing: lm_head.bias"));
+  checkpoint.config["lm_head_bias"] = false;
+  EXPECT_FALSE(checkpoint.open()->unembedding().bias.defined());
+}
+
+// Published folders have an empty list, and the first ones a number.
+TEST(Llama4Checkpoint, MayLeaveTheListOfRotationsEmptyAndSayByANumberThatQueriesGrow) {
+  ChangedSample checkpoint("llama4");
+  checkpoint.config["no_rope_layers"] = json::array();
+  checkpoint.config["attn_temperature_tuning"] = 4;
+  EXPECT_TRUE(checkpoint.is_unchanged());
+  checkpoint.config["attn_temperature_tuning"] = 0;
+  EXPECT_FALSE(checkpoint.is_unchanged());
+}
+
+TEST(Llama4Checkpoint, IsRefusedWithDenseLayersAfterAMixture) {
+  ChangedSample checkpoint("llama4-dense-first");
+  checkpoint.config.erase("moe_layers");
+  checkpoint.config["interleave_moe_layer_step"] = 2;
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("interleave_moe_layer_step"),
+                                        HasSubstr("leaves layer 2 without experts although "
+                                                  "layer 1 has them")));
+}
+
 TEST(CodeGenCheckpoint, MayHoldTheMasksOfOlderVersions) {
   ChangedSample checkpoint("codegen");
   checkpoint.tensors["transformer.h.0.attn.causal_mask"] = at::ones({1, 1, 4, 4}, at::kBool);
@@ -292,6 +342,12 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"deepseek_v3", "qk_rope_head_dim", 3}, Refusal{"deepseek_v3", "qk_head_dim", 3},
         Refusal{"deepseek_v3", "n_shared_experts", 0},
         Refusal{"deepseek_v3", "quantization_config", {{"quant_method", "fp8"}}},
+        Refusal{"phimoe", "num_experts_per_tok", 1}, Refusal{"phimoe", "num_local_experts", 1},
+        Refusal{"phimoe", "router_jitter_noise", -0.1}, Refusal{"phimoe", "layer_types", {"x"}},
+        Refusal{"phimoe", "rope_parameters", {{"rope_type", "linear"}, {"factor", 2.0}}},
+        Refusal{"llama4", "moe_layers", {0}}, Refusal{"llama4", "no_rope_layers", {1}},
+        Refusal{"llama4", "layer_types", {"sliding_attention", "full_attention"}},
+        Refusal{"llama4", "attention_chunk_size", nullptr}, Refusal{"llama4", "floor_scale", 0},
         Refusal{"llama", "hidden_act", "xielu"}),
     [](const auto& param_info) { return "Setting" + std::to_string(param_info.index); });
 
@@ -305,7 +361,8 @@ TEST_P(Plan, HasTheTensorsThatTransformersSaves) {
   const ConfigReader config(sample.config, "config.json");
   const Family& family = find_family(config);
   std::map<std::string, std::vector<std::int64_t>> planned, saved;
-  for (const WeightSource& tensor : weight_sources(family, family.read_spec(config)))
+  const TransformerSpec spec = family.read_spec(config);
+  for (const WeightSource& tensor : weight_sources(family, spec, family.settings(config, spec)))
     planned[tensor.name] = tensor.shape;
   for (const auto& [name, tensor] : sample.tensors) saved[name] = tensor.sizes().vec();
   EXPECT_EQ(planned, saved);
@@ -317,16 +374,15 @@ std::string identifier(const ::testing::TestParamInfo<const char*>& param_info) 
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Plan,
-                         ::testing::Values("gpt-neo", "gptj", "gpt-neox", "opt", "opt-350m",
-                                           "opt-no-bias", "bloom", "falcon", "falcon-40b",
-                                           "falcon-11b", "falcon-rw", "bert", "bert-untied",
-                                           "roberta", "distilbert", "starcoder2", "olmo", "cohere",
-                                           "glm4", "apertus", "gpt_bigcode",
-                                           "gpt_bigcode-many-heads", "codegen", "xglm", "mpt",
-                                           "olmoe", "qwen2_moe", "granitemoe", "gpt_oss",
-                                           "deepseek_v2", "deepseek_v2-lite", "deepseek_v3"),
-                         identifier);
+INSTANTIATE_TEST_SUITE_P(
+    Families, Plan,
+    ::testing::Values("gpt-neo", "gptj", "gpt-neox", "opt", "opt-350m", "opt-no-bias", "bloom",
+                      "falcon", "falcon-40b", "falcon-11b", "falcon-rw", "bert", "bert-untied",
+                      "roberta", "distilbert", "starcoder2", "olmo", "cohere", "glm4", "apertus",
+                      "gpt_bigcode", "gpt_bigcode-many-heads", "codegen", "xglm", "mpt", "olmoe",
+                      "qwen2_moe", "granitemoe", "gpt_oss", "deepseek_v2", "deepseek_v2-lite",
+                      "deepseek_v3", "phimoe", "phimoe-longrope", "llama4", "llama4-dense-first"),
+    identifier);
 
 // -- weights by name
 

@@ -56,6 +56,14 @@ class Multimodal : public ChangedCheckpoint {
     renamed[others + "multi_modal_projector.mm_soft_emb_norm.weight"] = at::ones({4});
     tensors = renamed;
   }
+
+  /// Gives the tensors whose names begin with `from` another beginning.
+  void rename(const std::string& from, const std::string& to) {
+    std::map<std::string, at::Tensor> renamed;
+    for (const auto& [name, tensor] : tensors)
+      renamed[name.starts_with(from) ? to + name.substr(from.size()) : name] = tensor;
+    tensors = renamed;
+  }
 };
 
 TEST(LanguagePart, OfAModelOfTextAndImagesIsTheModelOfItsTextConfiguration) {
@@ -83,6 +91,16 @@ TEST(LanguagePart, OfMistral3IsTiedUnlessTheFolderStoresAnUnembedding) {
   EXPECT_TRUE(without.open()->spec().tied_unembedding);
   without.config["tie_word_embeddings"] = false;
   EXPECT_THAT(without.fault(), HasSubstr("missing: language_model.lm_head.weight"));
+}
+
+TEST(LanguagePart, OfLlama4IsItsTextModelWhateverTheTextConfigurationIsCalled) {
+  Multimodal checkpoint({"llama4", "llama4"});
+  checkpoint.rename("vision_tower.", "vision_model.");
+  checkpoint.config["text_config"]["model_type"] = "llama4_text_model";
+  const auto model = checkpoint.open();
+  EXPECT_EQ(model->spec().family, "llama4_text");
+  EXPECT_TRUE(at::equal(logits_of(*model), logits_of(*ChangedCheckpoint("llama4").open())));
+  EXPECT_THAT(notes_of(*model), Contains(HasSubstr("vision_model.* (1 tensor)")));
 }
 
 TEST(LanguagePart, OfMistral3IsMistralUnlessItsConfigurationNamesMinistral3) {
