@@ -11,7 +11,9 @@ namespace {
 /// `interleave_moe_layer_step`th.
 std::vector<bool> read_mixture_blocks(const ConfigReader& config, std::int64_t n_layers) {
   constexpr const char* field = "moe_layers";
-  const std::int64_t step = config.integer_or("interleave_moe_layer_step", 1);
+  // A list makes the step unused; a model without experts may have an empty list and the step 0.
+  const std::int64_t step = config.integer_or("interleave_moe_layer_step", 1,
+                                              {config.has(field) ? 0 : 1, kDimension.max});
   const std::vector<std::int64_t> list = config.integer_or_integers(field, {0, kDimension.max});
   std::vector<bool> mixtures;
   for (std::int64_t layer = 0; layer < n_layers; ++layer)
