@@ -35,7 +35,7 @@ HARMLESS_IN = {
     "xglm": ["init_std", "decoder_start_token_id"],  # of new weights, of translation
     "deepseek_v3": ["num_mtp_layers", "num_nextn_predict_layers"],  # layers that predict further tokens, after the last
     "codegen": ["n_ctx"],  # kept for old checkpoints
-    # Noise of training; phimoe has a router that reads the first of these otherwise too.
+    # Noise of training. The router of phimoe reads router_jitter_noise outside of training too.
     "mixtral": ["router_jitter_noise"],
     "llama4_text": ["router_jitter_noise"],
     "phimoe": ["input_jitter_noise"],

@@ -25,7 +25,7 @@ CASES = {
     "llama4-whole": Case(dict(attention_chunk_size=None, attn_temperature_tuning=False), 40),
     "llama4-layer-types": Case(dict(num_hidden_layers=3, layer_types=[WHOLE, CHUNKED, CHUNKED], no_rope_layers=[1, 0, 1]), 40),
     "llama4-chunk-of-one": Case(dict(attention_chunk_size=1, num_local_experts=5, num_experts_per_tok=5)),
-    "llama4-rotates-nowhere": Case(dict(no_rope_layers=[0, 0], head_dim=None, num_key_value_heads=None), 40),
+    "llama4-rotates-nowhere": Case(dict(no_rope_layers=[0, 0], head_dim=6, num_key_value_heads=4), 40),
 }
 
 
@@ -45,7 +45,7 @@ def draw(rng):
         floor_scale=rng.choice((3, 8)),
         attention_bias=rng.random() < 0.3,
     )
-    config.setdefault("head_dim", None)
+    config.setdefault("head_dim", config["hidden_size"] // config["num_attention_heads"])
     if rng.random() < 0.5:
         config |= dict(moe_layers=list(range(rng.randint(0, layers), layers)))
     if rng.random() < 0.4:
