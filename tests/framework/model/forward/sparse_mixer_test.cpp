@@ -20,7 +20,7 @@ using ::testing::Pointwise;
 
 constexpr double kJitter = 0.01;
 
-std::vector<double> values(const at::Tensor& x) {
+std::vector<double> doubles_of(const at::Tensor& x) {
   const at::Tensor wide = x.to(at::kDouble).contiguous();
   return {wide.data_ptr<double>(), wide.data_ptr<double>() + wide.numel()};
 }
@@ -31,7 +31,7 @@ MixerRouting routing_of(const std::vector<double>& scores, double jitter = kJitt
 }
 
 void expect_shares(const MixerRouting& routing, const std::vector<double>& expected) {
-  EXPECT_THAT(values(routing.shares), Pointwise(DoubleNear(1e-6), expected));
+  EXPECT_THAT(doubles_of(routing.shares), Pointwise(DoubleNear(1e-6), expected));
 }
 
 /// Share of an expert next to one whose score is larger by `gap`.
@@ -40,8 +40,8 @@ double share_below(double gap) {
 }
 
 TEST(SparseMixer, ChoosesTheTwoHighestScores) {
-  EXPECT_THAT(values(routing_of({0.1, 0.7, -2.0, 0.4}).experts), ElementsAre(1, 3));
-  EXPECT_THAT(values(routing_of({-3.0, -0.5, -0.9}).experts), ElementsAre(1, 2));
+  EXPECT_THAT(doubles_of(routing_of({0.1, 0.7, -2.0, 0.4}).experts), ElementsAre(1, 3));
+  EXPECT_THAT(doubles_of(routing_of({-3.0, -0.5, -0.9}).experts), ElementsAre(1, 2));
 }
 
 TEST(SparseMixer, GivesAnExpertFarFromTheOthersItsWholeShare) {
@@ -56,7 +56,7 @@ TEST(SparseMixer, SharesWithExpertsThatAreNear) {
 // The second choice leaves out the first: 0.005 / 1 is near, and so both others share.
 TEST(SparseMixer, SharesTheSecondChoiceWithoutTheFirst) {
   const MixerRouting routing = routing_of({2.0, 1.0, 0.995, 0.1});
-  EXPECT_THAT(values(routing.experts), ElementsAre(0, 1));
+  EXPECT_THAT(doubles_of(routing.experts), ElementsAre(0, 1));
   expect_shares(routing, {1.0, share_below(-0.005), share_below(0.005), 0.0});
 }
 
