@@ -64,9 +64,9 @@ FAMILY = Family(
     samples=("llama4", "llama4-dense-first"),
     supports="as Llama with interleaved rotation; layers without rotation by `no_rope_layers` or `no_rope_layer_interval`, "
     "chunks of `attention_chunk_size` tokens in the others or by `layer_types`, a norm without gain on each head's rotated "
-    "queries and keys, queries that grow with their position in layers without rotation (`attn_temperature_tuning`), a mixture "
-    "whose shares scale what the experts read, with an expert for every token, dense first layers; also as the language model "
-    "of a `llama4` checkpoint of text and images",
+    "queries and keys, queries that grow with their position in layers without rotation (`attn_temperature_tuning`), a "
+    "mixture whose shares scale what the experts read, with an expert for every token, dense first layers; also as the "
+    "language model of a `llama4` checkpoint of text and images",
     refuses="dense layers after mixtures (`interleave_moe_layer_step`, `moe_layers`: Llama 4 Maverick), a partial rotation",
     mixture=True,
     wider={"feed_forward.router.weight": 2.0},
