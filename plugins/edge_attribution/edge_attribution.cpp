@@ -145,6 +145,15 @@ void add_scores(Dataset& dataset, const at::Tensor& scores, const Subject& subje
   add_scalar(dataset, "gap", subject.gap.value(), units, "corrupted_metric minus clean_metric");
 }
 
+void add_jumps(Dataset& dataset, double jumps, std::int64_t changes, const MetricReader& reader) {
+  add_scalar(
+      dataset, "routing_jumps", jumps, reader.units(),
+      "part of the gap from jumps of the metric where experts change between the prompts: no "
+      "edge has it");
+  add_scalar(dataset, "routing_changes", static_cast<double>(changes), "1",
+             "pairs of neighbouring steps between the prompts with different experts");
+}
+
 void add_nodes(Dataset& dataset, const Graph& graph, const at::Tensor& nodes,
                const MetricReader& reader) {
   std::vector<std::string> labels;
@@ -241,8 +250,12 @@ Dataset EdgeAttributionTool::attribute_edges(const Tokens& clean, const Tokens& 
     nodes = found.nodes;
     dataset.receipts.push_back(
         edges_sum_to_their_node(graph, found.edges, nodes, subject.gap.value()));
+    // The path runs from the corrupted to the clean prompt, the gap the other way.
+    const double jumps = found.jumps ? -found.jumps->sum : 0.0;
     if (options.method == "ig_inputs")
-      dataset.receipts.push_back(embedding_sums_to_the_gap(graph, scores, subject.gap.value()));
+      dataset.receipts.push_back(
+          embedding_sums_to_the_gap(graph, scores, jumps, subject.gap.value()));
+    if (found.jumps) add_jumps(dataset, jumps, found.jumps->intervals, subject.reader);
   }
   add_scores(dataset, scores, subject, options);
   if (nodes.defined()) add_nodes(dataset, graph, nodes, subject.reader);

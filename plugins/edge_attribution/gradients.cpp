@@ -1,12 +1,16 @@
 #include "gradients.hpp"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <array>
 #include <lensbench/error.hpp>
 #include <lensbench/gradients.hpp>
+#include <span>
+#include <utility>
 
 namespace lensbench::edges {
 namespace {
@@ -94,7 +98,8 @@ class StageScores {
 
   /// Readers of the blocks from `first` to before `end`, for some of the runs. With the last block
   /// also the logits as a reader, and the nodes by the gradients at their own outputs.
-  void add_blocks(const at::Tensor& runs, std::int64_t first, std::int64_t end) {
+  /// \param run  first of the runs
+  void add_blocks(std::int64_t run, std::int64_t count, std::int64_t first, std::int64_t end) {
     std::vector<std::string> hooks;
     for (std::int64_t block = first; block < end; ++block)
       for (const char* hook : {"hook_q_input", "hook_k_input", "hook_v_input", "hook_mlp_in"})
@@ -104,13 +109,42 @@ class StageScores {
       for (const std::string& hook : {std::string(kFirstStream), std::string(kAttentions),
                                       std::string(kMlps), in_block(end - 1, "hook_resid_post")})
         hooks.push_back(hook);
-    const auto found = gradients_at(runs, hooks);
-    for (std::int64_t block = first; block < end; ++block) add_readers(found, block);
-    if (last) add_nodes(found);
+    const Found found = gradients_at(stage_.runs.narrow(0, run, count), hooks);
+    for (std::int64_t block = first; block < end; ++block) add_readers(found.gradients, block);
+    if (!last) return;
+    add_nodes(found.gradients);
+    if (!follows_path()) return;
+    const auto places =
+        std::span(stage_.places)
+            .subspan(static_cast<std::size_t>(run), static_cast<std::size_t>(count));
+    add_to_path(found, places, 1.0 / static_cast<double>(stage_.places.size()));
+  }
+
+  /// Jumps of the metric along the path of the runs, which were all added.
+  void add_jumps() {
+    if (!follows_path()) return;
+    add_to_path(gradients_at(stage_.ends, {kFirstStream}), std::array{0.0, 1.0}, 0.0);
+    scores_.jumps = routing_jumps_of(std::move(path_));
   }
 
  private:
   using Gradients = std::map<std::string, at::Tensor>;
+
+  /// What runs give.
+  struct Found {
+    at::Tensor values;  ///< [run] metrics
+    Gradients gradients;
+    ChosenExperts experts;
+  };
+
+  bool follows_path() const { return stage_.ends.defined() && model_.spec().mlp.n_experts > 0; }
+
+  /// \param weight  of each place
+  void add_to_path(const Found& found, std::span<const double> places, double weight) {
+    const at::Tensor way = stage_.ends[1].to(at::kDouble) - stage_.ends[0].to(at::kDouble);
+    add_points(path_, places, std::vector<double>(places.size(), weight), found.values,
+               found.gradients.at(kFirstStream), way, found.experts);
+  }
 
   /// The heads and the MLP of a block, each with the nodes that write before it.
   void add_readers(const Gradients& found, std::int64_t block) {
@@ -139,8 +173,11 @@ class StageScores {
 
   /// Gradients of the metric of each run. Runs do not see each other, so that the gradient of their
   /// sum is that of each.
-  Gradients gradients_at(const at::Tensor& runs, const std::vector<std::string>& hooks) const {
+  Found gradients_at(const at::Tensor& runs, const std::vector<std::string>& hooks) const {
+    Found found;
     GradientOptions options;
+    if (follows_path())
+      read_experts(options.hooks, model_.spec(), runs.size(0), reader_.position(), found.experts);
     options.hooks.replace(stage_.hook, [&](const at::Tensor& x, const HookPoint&) {
       return runs.to(x.scalar_type()).contiguous();
     });
@@ -149,7 +186,10 @@ class StageScores {
     };
     TokenBatch batch = make_batch(clean_);
     batch.ids = batch.ids.expand({runs.size(0), -1});
-    return run_gradients(model_, batch, hooks, metrics, options).gradients;
+    RunGradients run = run_gradients(model_, batch, hooks, metrics, options);
+    found.values = run.values.detach();
+    found.gradients = std::move(run.gradients);
+    return found;
   }
 
   /// Adds the mean product with gradients [reader, position, d_model].
@@ -175,6 +215,7 @@ class StageScores {
   at::Tensor differences_;  ///< [sender of the stage, position * d_model]
   const MetricReader& reader_;
   GradientScores& scores_;
+  std::vector<PathPoint> path_;
 };
 
 }  // namespace
@@ -190,8 +231,13 @@ std::vector<Stage> stages_of(const Graph& graph, const RunState& clean, const Ru
   if (points.empty() || (options.method.starts_with("ig_") && options.method != "ig_inputs"))
     throw UsageError("edge_attribution: unknown method '" + options.method +
                      "'; give eap, clean_corrupted, ig_inputs, ig_activations or exact");
-  return {
-      {kFirstStream, between(corrupted.resid[0], clean.resid[0], points), 0, graph.n_senders()}};
+  Stage stage{kFirstStream, between(corrupted.resid[0], clean.resid[0], points), 0,
+              graph.n_senders()};
+  if (options.method == "ig_inputs") {
+    stage.ends = at::stack({corrupted.resid[0], clean.resid[0]});
+    stage.places = points;
+  }
+  return {std::move(stage)};
 }
 
 double gradient_bytes(const TransformerSpec& spec, std::int64_t length) {
@@ -207,7 +253,7 @@ GradientScores score_by_gradients(Context& context, const Tokens& clean, const G
   const Model& model = context.model();
   const std::int64_t n_layers = model.spec().n_layers;
   GradientScores scores{at::zeros({graph.n_readers(), graph.n_senders()}, at::kDouble),
-                        at::zeros({graph.n_senders()}, at::kDouble)};
+                        at::zeros({graph.n_senders()}, at::kDouble), std::nullopt};
   const double bytes = gradient_bytes(model.spec(), clean.size());
   // Runs are grouped up to the limit of memory; if one run alone exceeds it, only some of its
   // blocks are kept at a time.
@@ -219,12 +265,13 @@ GradientScores score_by_gradients(Context& context, const Tokens& clean, const G
   for (const Stage& stage : stages) {
     StageScores sums(model, clean, graph, stage, differences, reader, scores);
     for (std::int64_t at = 0; at < stage.runs.size(0); at += runs) {
-      const at::Tensor some = stage.runs.narrow(0, at, std::min(runs, stage.runs.size(0) - at));
+      const std::int64_t count = std::min(runs, stage.runs.size(0) - at);
       for (std::int64_t first = 0; first < n_layers; first += blocks) {
-        sums.add_blocks(some, first, std::min(first + blocks, n_layers));
+        sums.add_blocks(at, count, first, std::min(first + blocks, n_layers));
         if (context.cancelled()) throw RunError("edge_attribution: the run was interrupted");
       }
     }
+    sums.add_jumps();
     context.progress(++done, std::ssize(stages));
   }
   return scores;

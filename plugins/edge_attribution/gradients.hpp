@@ -7,9 +7,11 @@
 #include <lensbench/context.hpp>
 #include <lensbench/metric.hpp>
 #include <lensbench/model.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "common/routing_jumps.hpp"
 #include "graph.hpp"
 #include "path_patching/runs.hpp"
 
@@ -21,6 +23,10 @@ struct Stage {
   at::Tensor runs;           ///< [run, position, d_model]
   std::int64_t senders = 0;  ///< first sender that is scored
   std::int64_t count = 0;    ///< number of senders that are scored
+  /// Both ends of the path that the runs are points of, [2, position, d_model]: the corrupted and
+  /// the clean value; undefined if the metric's jumps along it are not asked for.
+  at::Tensor ends = {};
+  std::vector<double> places = {};  ///< of the runs on that path
 };
 
 /// Stages of a method. \throws UsageError for an unknown method or rule, or fewer than one step
@@ -34,6 +40,8 @@ std::vector<Stage> stages_of(const Graph& graph, const paths::RunState& clean,
 struct GradientScores {
   at::Tensor edges;  ///< [reader, sender] float64: sum over positions of difference . gradient
   at::Tensor nodes;  ///< [sender] float64: the same from the gradient at the node's own output
+  /// Of the metric from the corrupted to the clean end, in a mixture, if a stage has ends.
+  std::optional<RoutingJumps> jumps;
 };
 
 /// Scores all edges: by one product for each kind of reader of a block, without a tensor [edge,

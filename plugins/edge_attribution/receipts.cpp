@@ -57,13 +57,16 @@ Receipt edges_sum_to_their_node(const Graph& graph, const at::Tensor& edges,
                       "chain rule; relative to the gap or the largest edge; float32 products");
 }
 
-Receipt embedding_sums_to_the_gap(const Graph& graph, const at::Tensor& scores, double gap) {
-  double sum = 0;
+Receipt embedding_sums_to_the_gap(const Graph& graph, const at::Tensor& scores, double jumps,
+                                  double gap) {
+  double sum = jumps;
   for (std::size_t e = 0; e < graph.edges.size(); ++e)
     if (graph.edges[e].sender == 0) sum += scores[static_cast<std::int64_t>(e)].item<double>();
-  return make_receipt("edges_of_the_embedding_sum_to_the_gap",
-                      std::abs(sum - gap) / std::max(std::abs(gap), 1e-6), 0.05,
-                      "completeness of the integral; relative to the gap; more steps reduce it");
+  return make_receipt(
+      "edges_of_the_embedding_sum_to_the_gap", std::abs(sum - gap) / std::max(std::abs(gap), 1e-6),
+      0.05,
+      "completeness of the integral, with the jumps where experts of a mixture change; "
+      "relative to the gap; more steps reduce it");
 }
 
 std::vector<Receipt> receipts_of_circuits(Context& context, const CircuitInputs& inputs,

@@ -26,7 +26,9 @@ Receipt edges_sum_to_their_node(const Graph& graph, const at::Tensor& edges,
 
 /// Compares the scores of the edges that leave the embedding with the gap, which the integral over
 /// embeddings must give.
-Receipt embedding_sums_to_the_gap(const Graph& graph, const at::Tensor& scores, double gap);
+/// \param jumps  part of the gap that no gradient sees
+Receipt embedding_sums_to_the_gap(const Graph& graph, const at::Tensor& scores, double jumps,
+                                  double gap);
 
 /// Compares the circuit of all edges with the clean run, the circuit without an edge with the run
 /// that edges outside of circuits carry, and circuits that are run alone with those of a batch.

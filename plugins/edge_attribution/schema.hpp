@@ -37,6 +37,13 @@ inline constexpr ResultSpec kEdgeTable[] = {
     {"clean_metric", "", "nats or 1", "metric of the clean run", View::general},
     {"corrupted_metric", "", "nats or 1", "metric of the corrupted run", View::general},
     {"gap", "", "nats or 1", "corrupted_metric minus clean_metric", View::general},
+    {"routing_jumps", "", "nats or 1",
+     "part of the gap from jumps of the metric where the experts of a mixture change between the "
+     "prompts: no edge has it (ig_inputs)",
+     View::general, false},
+    {"routing_changes", "", "1",
+     "pairs of neighbouring steps between the prompts with different experts", View::general,
+     false},
 };
 
 }  // namespace lensbench::edges

@@ -191,22 +191,26 @@ Dataset InputAttributionTool::attribute(const Tokens& tokens, const Target& targ
   dataset.receipts = {alone_equals_batch(question), later_tokens(question)};
   std::vector<at::Tensor> attributions;
   std::vector<double> gaps;
+  std::optional<RoutingJumps> jumps;
   for (const std::string& method : options.methods) {
-    attributions.push_back(
-        up_to_position(attribution_of(method, question), spec, reader.position()));
+    const Attribution found = attribution_of(method, question);
+    attributions.push_back(up_to_position(found.of_tokens, spec, reader.position()));
     // NaN positions are left out of the sum: in causal models they do not contribute.
     const double gap = sum_of(attributions.back()).item<double>() - (of_input - of_baseline);
     gaps.push_back(is_complete_method(method) ? gap : kNaN);
-    if (method == "integrated_gradients")
-      dataset.receipts.push_back(
-          completeness(gap, of_input - of_baseline, options.completeness_tolerance));
+    if (method == "integrated_gradients") {
+      jumps = found.jumps;
+      dataset.receipts.push_back(completeness(gap + (jumps ? jumps->sum : 0.0),
+                                              of_input - of_baseline,
+                                              options.completeness_tolerance));
+    }
   }
   if (uses(options, "occlusion"))
     for (Receipt& receipt : occlusion_receipts(question))
       dataset.receipts.push_back(std::move(receipt));
 
   add_values(dataset, question,
-             {at::stack(attributions), gaps, of_input - contrast, of_baseline - contrast});
+             {at::stack(attributions), gaps, of_input - contrast, of_baseline - contrast, jumps});
   add_attributes(dataset, reader, options);
   return dataset;
 }

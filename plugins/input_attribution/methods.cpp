@@ -3,11 +3,16 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <array>
 #include <lensbench/error.hpp>
 #include <lensbench/sweep.hpp>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "integral.hpp"
 
@@ -20,16 +25,31 @@ at::Tensor gradient_x_input(const Question& q) {
 }
 
 /// Steps run in batches that fit the memory for graphs; the batches do not change the sum.
-at::Tensor integrated(const Question& q) {
+Attribution integrated(const Question& q) {
   const Rule rule = integration_rule(q.options.rule, q.options.steps);
+  const bool mixture = q.context.model().spec().mlp.n_experts > 0;
+  const at::Tensor way = q.input.to(at::kDouble) - q.baseline.to(at::kDouble);
+  std::vector<PathPoint> path;
+  std::size_t done = 0;
   const GradientAt gradient = [&](const at::Tensor& inputs) {
-    at::Tensor found = q.runs.gradients(q.reader, inputs);
+    const auto found = q.runs.points(q.reader, inputs);
+    const auto rows = static_cast<std::size_t>(inputs.size(0));
+    if (mixture)
+      add_points(path, std::span(rule.points).subspan(done, rows),
+                 std::span(rule.weights).subspan(done, rows), found.values, found.gradients, way,
+                 found.experts);
+    done += rows;
     q.work.finish(inputs.size(0));
-    return found;
+    return found.gradients;
   };
-  return integrated_gradients(gradient, q.input, q.baseline, rule,
-                              q.runs.rows_within(q.options.graph_bytes))
-      .sum(-1);
+  const at::Tensor sums = integrated_gradients(gradient, q.input, q.baseline, rule,
+                                               q.runs.rows_within(q.options.graph_bytes))
+                              .sum(-1);
+  if (!mixture) return {sums, std::nullopt};
+  const auto ends = q.runs.points(q.reader, at::stack({q.baseline, q.input}));
+  add_points(path, std::array{0.0, 1.0}, std::array{0.0, 0.0}, ends.values, ends.gradients, way,
+             ends.experts);
+  return {sums, routing_jumps_of(std::move(path))};
 }
 
 at::Tensor occlusion(const Question& q) {
@@ -113,12 +133,12 @@ bool is_complete_method(const std::string& method) {
   return method != "attention_gradient" && method != "relevance";
 }
 
-at::Tensor attribution_of(const std::string& method, const Question& question) {
-  if (method == "gradient_x_input") return gradient_x_input(question);
+Attribution attribution_of(const std::string& method, const Question& question) {
+  if (method == "gradient_x_input") return {gradient_x_input(question), {}};
   if (method == "integrated_gradients") return integrated(question);
-  if (method == "occlusion") return occlusion(question);
-  if (method == "attention_gradient") return attention_gradient(question);
-  if (method == "relevance") return relevance(question);
+  if (method == "occlusion") return {occlusion(question), {}};
+  if (method == "attention_gradient") return {attention_gradient(question), {}};
+  if (method == "relevance") return {relevance(question), {}};
   throw UsageError("input_attribution: unknown method '" + method +
                    "'; give gradient_x_input, integrated_gradients, occlusion, attention_gradient "
                    "or relevance");

@@ -5,7 +5,9 @@
 #include <lensbench/context.hpp>
 #include <lensbench/sweep.hpp>
 #include <lensbench/tools/input_attribution.hpp>
+#include <optional>
 
+#include "common/routing_jumps.hpp"
 #include "cost.hpp"
 #include "runs.hpp"
 
@@ -33,8 +35,12 @@ bool uses(const InputAttributionOptions& options, const std::string& method);
 std::vector<SweepCell> occlusion_cells(std::int64_t layer, std::int64_t n_tokens,
                                        std::int64_t window, const at::Tensor& stream);
 
-/// Attribution of one method, [token] float64.
-at::Tensor attribution_of(const std::string& method, const Question& question);
+/// What one method gives.
+struct Attribution {
+  at::Tensor of_tokens;               ///< [token] float64
+  std::optional<RoutingJumps> jumps;  ///< of the integral, in a mixture of experts
+};
+Attribution attribution_of(const std::string& method, const Question& question);
 
 /// Whether a method promises that attributions sum to m(x) - m(x').
 bool is_complete_method(const std::string& method);

@@ -13,8 +13,8 @@ namespace lensbench::inputs {
 Receipt completeness(double gap, double difference, double tolerance) {
   return make_receipt("integrated_gradients_sum_to_the_difference",
                       std::abs(gap) / std::max(std::abs(difference), 1e-3), tolerance,
-                      "relative to m(x) - m(x'); more steps, another rule or another baseline if "
-                      "it fails");
+                      "relative to m(x) - m(x'), with the jumps where experts of a mixture change; "
+                      "more steps, another rule or another baseline if it fails");
 }
 
 Receipt alone_equals_batch(const Question& q) {

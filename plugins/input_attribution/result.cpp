@@ -43,6 +43,12 @@ void add_values(Dataset& dataset, const Question& q, const Attributions& found) 
   add_scalar(dataset, "input_metric", found.of_input, q.reader.units(), "metric of the prompt");
   add_scalar(dataset, "baseline_metric", found.of_baseline, q.reader.units(),
              "metric of the baseline");
+  if (!found.jumps) return;
+  add_scalar(dataset, "routing_jumps", found.jumps->sum, q.reader.units(),
+             "sum of the metric's jumps where the experts change along the path of integrated "
+             "gradients: no token has a part of them");
+  add_scalar(dataset, "routing_changes", static_cast<double>(found.jumps->intervals), "1",
+             "pairs of neighbouring steps of the path with different experts");
 }
 
 void add_attributes(Dataset& dataset, const MetricReader& reader,

@@ -6,6 +6,7 @@
 #include <lensbench/dataset.hpp>
 #include <lensbench/metric.hpp>
 #include <lensbench/tools/input_attribution.hpp>
+#include <optional>
 #include <vector>
 
 #include "methods.hpp"
@@ -21,6 +22,7 @@ struct Attributions {
   at::Tensor attributions;               ///< [method, token]
   std::vector<double> gaps;              ///< by method; NaN: it does not promise completeness
   double of_input = 0, of_baseline = 0;  ///< metrics
+  std::optional<RoutingJumps> jumps;     ///< of the integral, in a mixture of experts
 };
 
 void add_values(Dataset& dataset, const Question& q, const Attributions& found);

@@ -59,14 +59,19 @@ at::Tensor InputRuns::last_stream(const at::Tensor& input) const {
 }
 
 /// Rows do not interact, so the gradient of the sum of all metrics holds each row's own gradient.
-at::Tensor InputRuns::gradients(const MetricReader& reader, const at::Tensor& inputs) const {
+InputRuns::Points InputRuns::points(const MetricReader& reader, const at::Tensor& inputs) const {
+  Points points;
   GradientOptions options;
   options.hooks = replacing(input_hook(), inputs);
+  read_experts(options.hooks, model_.spec(), inputs.size(0), reader.position(), points.experts);
   const auto metrics = [&](const at::Tensor& residual, const RecordedActivations&) {
     return reader(residual.select(1, reader.position()));
   };
-  return run_gradients(model_, batch(inputs.size(0)), {input_hook()}, metrics, options)
-      .gradients.at(input_hook());
+  const RunGradients found =
+      run_gradients(model_, batch(inputs.size(0)), {input_hook()}, metrics, options);
+  points.gradients = found.gradients.at(input_hook());
+  points.values = found.values.detach();
+  return points;
 }
 
 /// Patterns and their gradients in one forward; the hook of the gradient replaces, that of the
@@ -98,12 +103,15 @@ double InputRuns::graph_bytes() const {
   const AttentionSpec& attention = spec.attention;
   const auto positions = static_cast<double>(tokens_.size());
   const auto heads = static_cast<double>(attention.n_heads);
+  // In a mixture the neurons of all experts that process a position.
+  const auto neurons = static_cast<double>(
+      spec.mlp.n_experts == 0 ? spec.mlp.d_mlp
+                              : spec.mlp.d_mlp * spec.mlp.experts_per_token + spec.d_shared_expert);
   // Each block keeps the stream and inputs of its norms, queries, keys, values and z, the pattern
   // and its scores, and the hidden layer before and after its activation.
   const double of_position = 8.0 * static_cast<double>(spec.d_model) +
                              4.0 * heads * static_cast<double>(attention.d_head) +
-                             3.0 * heads * positions +
-                             (spec.mlp.gated ? 5.0 : 3.0) * static_cast<double>(spec.mlp.d_mlp);
+                             3.0 * heads * positions + (spec.mlp.gated ? 5.0 : 3.0) * neurons;
   return static_cast<double>(at::elementSize(model_.options().dtype)) *
          static_cast<double>(spec.n_layers) * positions * of_position;
 }

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "common/routing_jumps.hpp"
+
 namespace lensbench::inputs {
 
 /// Runs of a prompt whose input, the embeddings or the stream at a depth, is given.
@@ -29,8 +31,18 @@ class InputRuns {
   /// Last stream [token, d_model] with this input.
   at::Tensor last_stream(const at::Tensor& input) const;
 
-  /// Gradients of the metric by the inputs, one metric a row. \param inputs  [row, token, width]
-  at::Tensor gradients(const MetricReader& reader, const at::Tensor& inputs) const;
+  /// What runs with several inputs give.
+  struct Points {
+    at::Tensor gradients;   ///< [row, token, width] of the metric by the inputs, one metric a row
+    at::Tensor values;      ///< [row] float64, the metrics
+    ChosenExperts experts;  ///< of the tokens that the metric sees, in a mixture
+  };
+  /// \param inputs  [row, token, width]
+  Points points(const MetricReader& reader, const at::Tensor& inputs) const;
+  /// The gradients of `points`.
+  at::Tensor gradients(const MetricReader& reader, const at::Tensor& inputs) const {
+    return points(reader, inputs).gradients;
+  }
   /// Attention patterns and the gradients of the metric by them, [head, query, key] a block.
   struct Pattern {
     at::Tensor pattern, gradient;

@@ -15,6 +15,12 @@ inline constexpr ResultSpec kInputTable[] = {
      View::table},
     {"input_metric", "", "nats or 1", "metric of the prompt", View::general},
     {"baseline_metric", "", "nats or 1", "metric of the baseline", View::general},
+    {"routing_jumps", "", "nats or 1",
+     "sum of the metric's jumps where the experts of a mixture change along the path of "
+     "integrated gradients",
+     View::general, false},
+    {"routing_changes", "", "1", "pairs of neighbouring steps of that path with different experts",
+     View::general, false},
 };
 
 }  // namespace lensbench::inputs

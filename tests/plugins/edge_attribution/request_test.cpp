@@ -4,6 +4,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <lensbench/error.hpp>
 #include <map>
 
@@ -74,6 +75,27 @@ TEST_F(Requests, EveryMethodHoldsItsReceipts) {
 TEST_F(Requests, TheIntegralOverEmbeddingsIsComplete) {
   const Dataset result = run(gpt2_, {{"steps", "64"}, {"proportions", "none"}});
   EXPECT_LT(receipt_of(result, "edges_of_the_embedding_sum_to_the_gap").value, 0.01);
+}
+
+TEST_F(Requests, JumpsOfAMixtureAreWhatTheIntegralLacksOfTheGap) {
+  TransformerSpec spec = small_llama_spec();
+  spec.mlp.n_experts = 4;
+  spec.mlp.experts_per_token = 1;
+  EdgeBench mixture(random_model(spec, 5, at::kFloat, 0.3), kClean);
+  const Dataset result = run(mixture, {{"steps", "512"}, {"proportions", "none"}});
+  double sum = 0;
+  const auto& sources = result["source"].strings;
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    if (sources[i] == "embed")
+      sum += value_at(result, "edge_score", {static_cast<std::int64_t>(i)});
+  const double gap = value_at(result, "gap", {});
+  // The share of the gap that the receipt allows.
+  const double allowed = 0.05 * std::abs(gap);
+  EXPECT_GT(std::abs(sum - gap), allowed) << "the experts do not change: choose another model";
+  EXPECT_NEAR(sum + value_at(result, "routing_jumps", {}), gap, allowed);
+  EXPECT_GE(value_at(result, "routing_changes", {}), 1.0);
+  expect_receipts_hold(result);
+  EXPECT_EQ(schema_problem({std::begin(kEdgeTable), std::end(kEdgeTable)}, result), "");
 }
 
 TEST_F(Requests, SharedKeysAreNodesOfTheirOwn) {

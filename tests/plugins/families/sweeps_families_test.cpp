@@ -35,7 +35,6 @@ TEST_P(SweepFamilies, AnswerTracingWithReceiptsThatHold) {
 }
 
 TEST_P(SweepFamilies, AnswerInputAttributionWithReceiptsThatHold) {
-  const auto model = Model::open(testing::data_folder() + "/models/" + GetParam());
   const auto found = answer_or_refusal<inputs::InputAttributionTool>(
       GetParam(), [&](inputs::InputAttributionTool& tool, const Tokens& tokens) {
         InputAttributionOptions options;
@@ -45,9 +44,12 @@ TEST_P(SweepFamilies, AnswerInputAttributionWithReceiptsThatHold) {
         // The mean of a small random vocabulary is near zero, where norms bend.
         options.baseline = "token";
         options.baseline_token = 1;
-        // The metric of a mixture of experts jumps where the routing changes, and no integral of
-        // gradients sees a jump.
-        if (model->spec().mlp.n_experts > 0) options.completeness_tolerance = 1.0;
+        // Between few points of a random mixture, experts change and change back unseen; a rule for
+        // smooth functions does not help there.
+        if (is_mixture(GetParam())) {
+          options.rule = "midpoint";
+          options.steps = 1024;
+        }
         return tool.attribute(tokens, Target::model(), options);
       });
   EXPECT_TRUE(found.has_value());

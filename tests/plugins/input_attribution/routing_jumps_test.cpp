@@ -1,0 +1,113 @@
+#include "common/routing_jumps.hpp"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/tensor.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "input_attribution/input_attribution.hpp"
+#include "support/bench.hpp"
+#include "support/random_model.hpp"
+#include "support/results.hpp"
+
+namespace lensbench::inputs {
+namespace {
+
+using Function = std::function<double(double)>;
+
+/// Points of a function at quarters of the path, with the weights of the trapezoid rule.
+/// \param expert  expert that is chosen at a place
+std::vector<PathPoint> quarters(const Function& value, const Function& slope,
+                                const std::function<std::int64_t(double)>& expert) {
+  std::vector<PathPoint> path;
+  for (const double place : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+    const double weight = place == 0.0 || place == 1.0 ? 0.125 : 0.25;
+    path.push_back(
+        {place, weight, value(place), slope(place), at::tensor({expert(place)}, at::kLong)});
+  }
+  return path;
+}
+
+TEST(RoutingJumps, OfALineThatJumpsAreTheHeightOfTheJump) {
+  // 3a, and 2 more after a = 0.45.
+  const auto later = [](double a) { return a > 0.45; };
+  const RoutingJumps found = routing_jumps_of(
+      quarters([&](double a) { return 3.0 * a + (later(a) ? 2.0 : 0.0); },
+               [](double) { return 3.0; }, [&](double a) { return later(a) ? 1 : 0; }));
+  EXPECT_DOUBLE_EQ(found.sum, 2.0);
+  EXPECT_EQ(found.intervals, 1);
+}
+
+TEST(RoutingJumps, OfOppositeSignsAreSummed) {
+  // Up by 2 at 0.1, down by 5 at 0.9.
+  const auto expert = [](double a) -> std::int64_t { return a < 0.1 ? 0 : a < 0.9 ? 1 : 2; };
+  const double heights[] = {0.0, 2.0, -3.0};
+  const RoutingJumps found = routing_jumps_of(
+      quarters([&](double a) { return heights[expert(a)]; }, [](double) { return 0.0; }, expert));
+  EXPECT_DOUBLE_EQ(found.sum, -3.0);
+  EXPECT_EQ(found.intervals, 2);
+}
+
+// The square 2 a^2 has the slopes 1 and 2 at a quarter and a half. The left rule counts the first
+// one for all of the quarter between them, 0.25 of the change of 0.375.
+TEST(RoutingJumps, AreTakenFromWhatTheRuleCounts) {
+  const auto at_quarter = [](double place, double weight) {
+    return PathPoint{place, weight, 2.0 * place * place, 4.0 * place,
+                     at::tensor({place < 0.4 ? 0 : 1}, at::kLong)};
+  };
+  std::vector<PathPoint> left = {at_quarter(0.0, 0.25), at_quarter(0.25, 0.25),
+                                 at_quarter(0.5, 0.25), at_quarter(0.75, 0.25),
+                                 at_quarter(1.0, 0.0)};
+  EXPECT_DOUBLE_EQ(routing_jumps_of(left).sum, 0.375 - 0.25);
+}
+
+// The slope of exp changes by a quarter of itself between points, which the integral has to follow:
+// a curve is not a jump.
+TEST(RoutingJumps, OfACurveWithTheSameExpertsAreNone) {
+  const auto curve = [](double a) { return std::exp(a); };
+  const RoutingJumps found = routing_jumps_of(quarters(curve, curve, [](double) { return 4; }));
+  EXPECT_EQ(found.sum, 0.0);
+  EXPECT_EQ(found.intervals, 0);
+}
+
+TransformerSpec mixture_spec() {
+  TransformerSpec spec = small_llama_spec();
+  spec.mlp.n_experts = 4;
+  spec.mlp.experts_per_token = 1;
+  return spec;
+}
+
+Dataset integrated(const TransformerSpec& spec) {
+  testing::ToolBench<InputAttributionTool> bench(random_model(spec, 3, at::kFloat, 0.3),
+                                                 {3, 17, 5, 9, 11});
+  InputAttributionOptions options;
+  options.methods = {"integrated_gradients"};
+  options.steps = 512;
+  return bench.tool.attribute(bench.tokens, Target::token(7), options);
+}
+
+TEST(RoutingJumps, OfAMixtureAreWhatTheAttributionsLackOfTheDifference) {
+  const Dataset found = integrated(mixture_spec());
+  const double gap = found["completeness_gap"].tensor.item<double>();
+  const double difference =
+      found["input_metric"].tensor.item<double>() - found["baseline_metric"].tensor.item<double>();
+  const double allowed = InputAttributionOptions().completeness_tolerance * std::abs(difference);
+  EXPECT_GT(std::abs(gap), allowed) << "the experts do not change: choose another model";
+  EXPECT_GE(found["routing_changes"].tensor.item<double>(), 1.0);
+  EXPECT_NEAR(gap + found["routing_jumps"].tensor.item<double>(), 0.0, allowed);
+  EXPECT_TRUE(testing::receipt_of(found, "integrated_gradients_sum_to_the_difference").passed);
+}
+
+TEST(RoutingJumps, AreNotAResultOfADenseModel) {
+  const Dataset found = integrated(small_llama_spec());
+  EXPECT_FALSE(found.contains("routing_jumps"));
+  EXPECT_FALSE(found.contains("routing_changes"));
+}
+
+}  // namespace
+}  // namespace lensbench::inputs
