@@ -17,7 +17,7 @@ struct PathPoint {
   double weight;       ///< in the sum of slopes that stands for the integral
   double value;        ///< metric
   double slope;        ///< its derivative along the path
-  at::Tensor experts;  ///< experts that the routers of a mixture choose, in any shape
+  at::Tensor experts;  ///< what the routers of a mixture choose, in any shape: `ChosenExperts`
 };
 
 /// Part of the metric's change along a path that no integral of gradients sees.
@@ -32,10 +32,11 @@ struct RoutingJumps {
 /// \param path  points in any order, with both ends; the weights sum to 1
 RoutingJumps routing_jumps_of(std::vector<PathPoint> path);
 
-/// Experts that the routers of a mixture choose, by block: [row, token, choice], in rising order.
+/// What the routers of a mixture choose, by block, [row, token, choice + expert] int32: the chosen
+/// experts in rising order, then of each expert whether it has no share, a part of one, or a whole.
 using ChosenExperts = std::map<std::int64_t, at::Tensor>;
 
-/// Adds a hook that keeps the experts of each forward. Without effect if the model is not a
+/// Adds hooks that keep the experts of each forward. Without effect if the model is not a
 /// mixture. \param rows      sequences of the batch \param position  position of the metric: in a
 /// causal model, tokens after it are left out
 void read_experts(Hooks& hooks, const TransformerSpec& spec, std::int64_t rows,
