@@ -43,14 +43,13 @@ void read_experts(Hooks& hooks, const TransformerSpec& spec, std::int64_t rows,
              [&experts](const at::Tensor& x, const HookPoint& at) {
                experts[at.layer] = kinds_of(x.detach());
              });
-  hooks.read("blocks.*.mlp.hook_expert_indices",
-             [rows, position, causal, &experts](const at::Tensor& x, const HookPoint& at) {
-               const at::Tensor routing =
-                   at::cat({std::get<0>(x.sort(-1)), experts.at(at.layer)}, -1);
-               const at::Tensor of_rows = routing.reshape({rows, -1, routing.size(-1)});
-               const std::int64_t seen = causal ? position + 1 : of_rows.size(1);
-               experts[at.layer] = of_rows.narrow(1, 0, seen).to(at::kInt);
-             });
+  hooks.read("blocks.*.mlp.hook_expert_indices", [rows, position, causal, &experts](
+                                                     const at::Tensor& x, const HookPoint& at) {
+    const at::Tensor routing = at::cat({std::get<0>(x.sort(-1)), experts.at(at.layer)}, -1);
+    const at::Tensor of_rows = routing.reshape({rows, -1, routing.size(-1)});
+    const std::int64_t seen = causal ? position + 1 : of_rows.size(1);
+    experts[at.layer] = of_rows.narrow(1, 0, seen).to(at::kInt);
+  });
 }
 
 void add_points(std::vector<PathPoint>& path, std::span<const double> places,
