@@ -89,12 +89,14 @@ ModelWeights load_weights(const LanguagePart& part, const Family& family,
                           std::vector<std::string>& left_out) {
   const std::string_view prefix =
       part.body_prefix.empty() ? family.optional_prefix : std::string_view(part.body_prefix);
-  CheckpointTaker taker(checkpoint, options, prefix, part.head_prefix);
+  const ConfigReader config(part.config, part.config_place);
+  const FamilySettings settings = family.settings(config, spec);
+  CheckpointTaker taker(checkpoint, options, prefix, part.head_prefix, settings);
   ModelWeights weights = family.take_weights(spec, taker);
+  weights.settings = settings;
   // A field of lensbench, which other programs ignore: a folder with layers that are not meant is
   // otherwise the same as one with a wrong number.
-  const bool shorter =
-      ConfigReader(part.config, part.config_place).boolean_or("leave_out_layers", false);
+  const bool shorter = config.boolean_or("leave_out_layers", false);
   left_out = taker.finish(family.buffers, part.other_parts, shorter);
   if (values == Values::check) {
     require_finite(checkpoint, taker.taken());

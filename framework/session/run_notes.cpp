@@ -36,6 +36,8 @@ std::optional<std::string> note_on_length(const TransformerSpec& spec,
 std::optional<std::string> note_on_factors(const TransformerSpec& spec, std::int64_t new_tokens,
                                            const std::vector<CasePlan>& cases) {
   if (!spec.rope || spec.rope->scaling != RopeSpec::Scaling::longrope) return std::nullopt;
+  // Phi-3.5-MoE rotates by the short factors at any length.
+  if (spec.rope->long_factor == spec.rope->short_factor) return std::nullopt;
   const std::int64_t limit = spec.rope->original_max_positions;
   const auto longer_with = [&](std::int64_t added) {
     return std::count_if(cases.begin(), cases.end(),

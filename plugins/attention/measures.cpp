@@ -156,6 +156,8 @@ VisibleKeys visible_keys(const TransformerSpec& spec, std::int64_t block, std::i
                          std::int64_t n_tokens) {
   if (!spec.attention.causal) return {0, n_tokens};
   const std::int64_t window = spec.attention.window(block);
+  // Below 0 it is the length of a chunk, within which queries see the keys (Llama 4).
+  if (window < 0) return {query - query % -window, query + 1};
   return {window > 0 ? std::max<std::int64_t>(0, query - window + 1) : 0, query + 1};
 }
 

@@ -1,6 +1,7 @@
 #include "common/routing_jumps.hpp"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/stack.h>
 
@@ -9,6 +10,15 @@
 #include <vector>
 
 namespace lensbench {
+namespace {
+
+/// Of each expert 0 without a share, 2 with the whole of it, else 1. The shares of SparseMixer
+/// (Phi-3.5-MoE) jump where an expert begins or ends to compete for one, whatever is chosen.
+at::Tensor kinds_of(const at::Tensor& shares) {
+  return shares.gt(0.0).to(at::kLong).add(shares.ge(1.0).to(at::kLong));
+}
+
+}  // namespace
 
 void RoutingPath::add(const PathPoint& point) {
   if (last_ && !at::equal(last_->experts, point.experts)) {
@@ -32,17 +42,23 @@ double unexplained(double gap, const std::optional<RoutingJumps>& jumps) {
   return std::min(std::abs(gap), std::abs(gap + jumps->sum));
 }
 
-/// The choices are sorted, since the order of the same experts does not change what they give.
+/// The choices are sorted, since the order of the same experts changes what they give only where it
+/// changes the kinds of their shares. The router gives shares before it chooses.
 void read_experts(Hooks& hooks, const TransformerSpec& spec, std::int64_t rows,
                   std::int64_t position, ChosenExperts& experts) {
   if (!chooses_experts(spec)) return;
   const bool causal = spec.attention.causal;
-  hooks.read("blocks.*.mlp.hook_expert_indices",
-             [rows, position, causal, &experts](const at::Tensor& x, const HookPoint& at) {
-               const at::Tensor chosen = x.reshape({rows, -1, x.size(-1)});
-               const std::int64_t seen = causal ? position + 1 : chosen.size(1);
-               experts[at.layer] = std::get<0>(chosen.narrow(1, 0, seen).sort(-1));
+  hooks.read("blocks.*.mlp.hook_expert_weights",
+             [&experts](const at::Tensor& x, const HookPoint& at) {
+               experts[at.layer] = kinds_of(x.detach());
              });
+  hooks.read("blocks.*.mlp.hook_expert_indices", [rows, position, causal, &experts](
+                                                     const at::Tensor& x, const HookPoint& at) {
+    const at::Tensor routing = at::cat({std::get<0>(x.sort(-1)), experts.at(at.layer)}, -1);
+    const at::Tensor of_rows = routing.reshape({rows, -1, routing.size(-1)});
+    const std::int64_t seen = causal ? position + 1 : of_rows.size(1);
+    experts[at.layer] = of_rows.narrow(1, 0, seen).to(at::kInt);
+  });
 }
 
 void add_points(RoutingPath& path, std::span<const double> places, std::span<const double> weights,

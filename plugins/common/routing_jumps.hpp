@@ -17,7 +17,7 @@ struct PathPoint {
   double weight;       ///< weight of the point in the rule of the integral; 0: not part of it
   double value;        ///< metric
   double slope;        ///< derivative of the metric along the path
-  at::Tensor experts;  ///< experts that the routers of a mixture choose, in any shape
+  at::Tensor experts;  ///< what the routers of a mixture choose, in any shape: `ChosenExperts`
 };
 
 /// Part of the metric's change along a path that no integral of gradients sees.
@@ -56,10 +56,11 @@ inline bool chooses_experts(const TransformerSpec& spec) {
   return spec.mlp.n_experts > 0;
 }
 
-/// Experts that the routers of a mixture choose, by block: [row, token, choice], in rising order.
+/// What the routers of a mixture choose, by block, [row, token, choice + expert] int32: the chosen
+/// experts in rising order, then of each expert whether it has no share, a part of one, or a whole.
 using ChosenExperts = std::map<std::int64_t, at::Tensor>;
 
-/// Adds a hook that keeps the experts of each forward; none if the model does not choose experts.
+/// Adds hooks that keep the experts of each forward; none if the model does not choose experts.
 /// \param rows      sequences of the batch
 /// \param position  position of the metric: in a causal model, tokens after it are left out
 void read_experts(Hooks& hooks, const TransformerSpec& spec, std::int64_t rows,

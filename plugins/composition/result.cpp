@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -191,9 +192,12 @@ std::string left_out(const TransformerSpec& spec, const CompositionOptions& opti
       spec.norm_placement == NormPlacement::after_sublayer)
     text += "; heads write through a norm, whose gain is " +
             std::string(options.fold_norm ? "folded into W_O" : "left out too");
-  if (spec.attention.query_key_norm)
-    text += "; queries and keys pass a norm, whose gain is " +
-            std::string(options.fold_norm ? "folded into W_Q and W_K" : "left out too");
+  if (const std::optional<NormSpec>& norm = spec.attention.query_key_norm) {
+    text += "; queries and keys pass a norm";
+    if (norm->has_gain)
+      text += ", whose gain is " +
+              std::string(options.fold_norm ? "folded into W_Q and W_K" : "left out too");
+  }
   if (spec.position == PositionKind::rotary && options.offset == 0)
     text += "; the rotation: QK is that of a query and a key at the same position";
   if (spec.position == PositionKind::alibi) text += "; the bias by distance";

@@ -20,7 +20,7 @@ HARMLESS = {
     "names and versions": "_name_or_path architectures model_type transformers_version dtype",
     "training": "activation_dropout attention_dropout attention_probs_dropout_prob attn_pdrop dropout emb_pdrop "
     "embd_pdrop embed_dropout embedding_dropout hidden_dropout hidden_dropout_prob initializer_range layerdrop "
-    "resid_dropout resid_pdrop residual_dropout router_aux_loss_coef router_jitter_noise",
+    "resid_dropout resid_pdrop residual_dropout router_aux_loss_coef",
     "heads for other tasks": "classifier_dropout id2label label2id problem_type qa_dropout seq_classif_dropout "
     "summary_activation summary_first_dropout summary_proj_to_labels summary_type summary_use_proj",
     "what is returned": "output_attentions output_hidden_states output_router_logits return_dict use_cache",
@@ -35,6 +35,10 @@ HARMLESS_IN = {
     "xglm": ["init_std", "decoder_start_token_id"],  # of new weights, of translation
     "deepseek_v3": ["num_mtp_layers", "num_nextn_predict_layers"],  # layers that predict further tokens, after the last
     "codegen": ["n_ctx"],  # kept for old checkpoints
+    # Noise of training. The router of phimoe reads router_jitter_noise outside of training too.
+    "mixtral": ["router_jitter_noise"],
+    "llama4_text": ["router_jitter_noise"],
+    "phimoe": ["input_jitter_noise"],
     # Fields of training, of placing new weights, or ignored by the class
     "mpt": ["embedding_fraction", "init_device", "learned_pos_emb", "norm_type"],
 }

@@ -56,6 +56,7 @@ class Family:
     older: Callable[[dict], None] = older_rope_spelling  # changes a saved config (a dict) in place
     repair: Callable = lambda model: None  # changes a loaded model of transformers where it is at fault
     mixture: bool = False  # of experts, whose choices are compared too
+    cliff: bool = False  # shares of experts jump where a score crosses a limit (SparseMixer)
     masked: bool = False  # a bidirectional model with a masked-language head
     wider: dict = field(default_factory=dict)  # substring of a parameter's name -> standard deviation
 

@@ -45,7 +45,9 @@ CHECKPOINTS = """
 | GLM-4-9B of 2024 in the form of `transformers` (`-hf`); GLM-4-9B-0414, GLM-4-32B-0414 | `glm`; `glm4` |
 | SantaCoder, StarCoder; StarCoder2 | `gpt_bigcode`; `starcoder2` |
 | DeepSeek-V2, DeepSeek-V2-Lite, DeepSeek-Coder-V2; DeepSeek-V3, DeepSeek-R1 once their FP8 weights are saved as bfloat16 | `deepseek_v2`; `deepseek_v3` |
-| not opened: Llama 4, Gemma 3n, Gemma 4, Qwen3-Next, Phi-3.5-MoE, Mistral 3 of text and images | |
+| Mistral Small 3.1 and later, Ministral 3; Llama 4 Scout | `mistral3`; `llama4` |
+| Phi-3.5-MoE | `phimoe` |
+| not opened: Llama 4 Maverick, Gemma 3n, Gemma 4, Qwen3-Next, Qwen3.5 | |
 """
 
 PICTURES = """

@@ -44,7 +44,8 @@ class Trial:
         self.ids = save(family, case, self.directory)
         self.half = max(1, case.length // 2)
         settings = family.base | case.config
-        self.mixture = family.mixture and settings.get("first_k_dense_replace", 0) < settings["num_hidden_layers"]
+        dense = settings.get("first_k_dense_replace", 0) >= settings["num_hidden_layers"] or settings.get("moe_layers") == []
+        self.mixture = family.mixture and not dense
 
     def out(self, dtype, kind):
         return self.directory / f"{dtype}.{kind}.safetensors"
@@ -107,9 +108,13 @@ def mean_square(a, b):
     return (a.double() - b.double()).square().mean().sqrt().item()
 
 
-def other_choices(a, b):
-    """At how many (layer, position) two runs choose other experts, and of how many."""
-    differ = [(x.sort(-1).values != y.sort(-1).values).any(-1) for x, y in zip(a, b, strict=True)]
+def other_choices(a, b, cliff):
+    """At how many (layer, position) two runs choose other experts, and of how many. Each run is its experts and their
+    shares; with a cliff, a share that is another one by a twentieth counts too."""
+    differ = [(x.sort(-1).values != y.sort(-1).values).any(-1) for x, y in zip(a[0], b[0], strict=True)]
+    if cliff:
+        apart = [((x.double() - y.double()).abs() > 0.05).any(-1) for x, y in zip(a[1], b[1], strict=True)]
+        differ = [d | e for d, e in zip(differ, apart, strict=True)]
     return sum(d.sum().item() for d in differ), sum(d.numel() for d in differ)
 
 
@@ -119,9 +124,11 @@ def compare_mixture(trial, model, ours, unit):
     layers = [i for i in range(model.config.num_hidden_layers) if f"blocks.{i}.mlp.hook_expert_indices" in ours]
     mine = [ours[f"blocks.{i}.mlp.hook_expert_indices"].long() for i in layers]
     probabilities = [ours[f"blocks.{i}.mlp.hook_expert_weights"] for i in layers]
+    cliff = trial.family.cliff
+    own = (mine, [p.gather(-1, m) for p, m in zip(probabilities, mine)])
     theirs = expert_choices(model, trial.ids)
     exact = expert_choices(trial.exact_model(), trial.ids)
-    rerouted, choices = other_choices(mine, theirs)
+    rerouted, choices = other_choices(own, theirs, cliff)
 
     def apart(logits):
         return largest(ours["unembed.hook_out"], logits) / unit
@@ -129,9 +136,10 @@ def compare_mixture(trial, model, ours, unit):
     return dict(
         choices=choices,
         rerouted=rerouted,
-        rerouted_ours=other_choices(mine, exact)[0],
-        rerouted_hf=other_choices(theirs, exact)[0],
-        same_experts=apart(logits_with_routing(model, trial.ids, mine)),
+        rerouted_ours=other_choices(own, exact, cliff)[0],
+        rerouted_hf=other_choices(theirs, exact, cliff)[0],
+        # The shares of SparseMixer are a part of the choice.
+        same_experts=apart(logits_with_routing(model, trial.ids, mine, probabilities if cliff else None)),
         same_routing=apart(logits_with_routing(model, trial.ids, mine, probabilities)),
     )
 

@@ -72,35 +72,48 @@ def blocks_of(model):
 
 def routers(model):
     """The modules of a mixture that choose experts, one a layer; none for other models."""
-    return [m for m in model.modules() if type(m).__name__.lower().endswith("topkrouter")]
+    return [m for m in model.modules() if type(m).__name__.lower().endswith(("topkrouter", "llama4router"))]
+
+
+def is_dense(out):
+    """Whether a router gives the shares of all experts and its scores (Llama 4), not those that it chooses."""
+    return len(out) == 2
 
 
 def expert_choices(model, ids):
-    """Experts chosen in each layer, [position, choice]."""
-    seen = []
-    hooks = [r.register_forward_hook(lambda _m, _i, out: seen.append(out[2])) for r in routers(model)]
+    """Experts chosen in each layer, and their shares, [position, choice] each."""
+    chosen, shares = [], []
+
+    def see(module, _inputs, out):
+        chosen.append(out[1].topk(module.top_k).indices if is_dense(out) else out[2])
+        shares.append(out[0].gather(-1, chosen[-1]) if is_dense(out) else out[1])
+
+    hooks = [r.register_forward_hook(see) for r in routers(model)]
     with torch.no_grad():
         model(ids, use_cache=False)
     for hook in hooks:
         hook.remove()
-    return seen
+    return chosen, shares
 
 
 def logits_with_routing(model, ids, choices, probabilities=None):
     """Logits when each layer sends each position to these experts, with these probabilities of all experts or with
     its own."""
 
-    renormalized = getattr(model.config, "norm_topk_prob", True)
+    renormalized = getattr(model.config, "norm_topk_prob", model.config.model_type not in ("phimoe", "llama4_text"))
 
     def choose(chosen, given):
         def hook(module, _inputs, out):
-            scores = out[0].float()
-            score = torch.sigmoid if hasattr(module, "e_score_correction_bias") else torch.nn.Softmax(-1)
+            scores = (out[1] if is_dense(out) else out[0]).float()
+            sigmoid = is_dense(out) or hasattr(module, "e_score_correction_bias")
+            score = torch.sigmoid if sigmoid else torch.nn.Softmax(-1)
             of_all = score(scores) if given is None else given
             weights = of_all.gather(-1, chosen)
             if renormalized:
                 weights = weights / weights.sum(-1, keepdim=True)
             weights = weights * getattr(module, "routed_scaling_factor", 1.0)
+            if is_dense(out):
+                return torch.zeros_like(out[0]).scatter(-1, chosen, weights.to(out[0].dtype)), out[1]
             return out[0], weights.to(out[1].dtype), chosen
 
         return hook

@@ -23,7 +23,7 @@ class Draw {
   }
   NormWeights norm(const NormSpec& spec, std::int64_t size) {
     NormWeights weights;
-    weights.gain = normal({size}, 5.0, 1.0);
+    if (spec.has_gain) weights.gain = normal({size}, 5.0, 1.0);
     if (spec.has_bias) weights.bias = normal({size});
     return weights;
   }

@@ -35,12 +35,9 @@ Scaling read_scaling(const ConfigReader& rope, const RopeDefaults& defaults) {
                        "yarn, longrope");
 }
 
-/// Equal factors are refused, since the ramp between them divides by their difference.
 void read_llama3(const ConfigReader& rope, RopeSpec& spec) {
   spec.low_frequency_factor = rope.number("low_freq_factor", kPositive);
   spec.high_frequency_factor = rope.number("high_freq_factor", kPositive);
-  if (spec.low_frequency_factor == spec.high_frequency_factor)
-    rope.fail("high_freq_factor", "equals low_freq_factor; they must differ");
 }
 
 void read_yarn(const ConfigReader& rope, RopeSpec& spec) {
@@ -67,13 +64,15 @@ std::vector<double> read_factors(const ConfigReader& rope, const char* field,
   return factors;
 }
 
-void read_longrope(const ConfigReader& rope, RopeSpec& spec) {
+void read_longrope(const ConfigReader& rope, const RopeDefaults& defaults, RopeSpec& spec) {
   spec.short_factor = read_factors(rope, "short_factor", spec.rotary_dim);
   spec.long_factor = read_factors(rope, "long_factor", spec.rotary_dim);
   spec.attention_factor = rope.optional_number("attention_factor", kPositive);
   // Scales of an older LongRoPE, one for each set of factors.
-  rope.require_absent_or("short_mscale", 1.0);
-  rope.require_absent_or("long_mscale", 1.0);
+  if (!defaults.own_mscales) {
+    rope.require_absent_or("short_mscale", 1.0);
+    rope.require_absent_or("long_mscale", 1.0);
+  }
   if (spec.original_max_positions < 2)
     rope.fail("original_max_position_embeddings", "is 1; longrope needs at least 2");
 }
@@ -98,7 +97,7 @@ void read_scaled(const ConfigReader& config, const ConfigReader& rope, std::int6
           : rope.number("factor", kPositive);
   if (spec.scaling == Scaling::llama3) read_llama3(rope, spec);
   if (spec.scaling == Scaling::yarn) read_yarn(rope, spec);
-  if (spec.scaling == Scaling::longrope) read_longrope(rope, spec);
+  if (spec.scaling == Scaling::longrope) read_longrope(rope, defaults, spec);
   // Dynamic scaling has the exponent d / (d - 2) of the rotating size d.
   if (spec.scaling == Scaling::dynamic && spec.rotary_dim <= 2)
     rope.fail("rope_type", "is \"dynamic\" with a head size of 2; expected at least 4");
@@ -184,14 +183,18 @@ RopeSpec read_rope_object(const ConfigReader& config, const ConfigReader& rope, 
   return spec;
 }
 
+std::optional<ConfigReader> rotary_settings(const ConfigReader& config) {
+  // An empty object counts as absent, as in transformers.
+  const std::optional<ConfigReader> scaling = config.object("rope_scaling");
+  return scaling && !scaling->empty() ? scaling : config.object("rope_parameters");
+}
+
 RopeSpec read_rope(const ConfigReader& config, std::int64_t d_head, std::int64_t max_positions,
                    const RopeDefaults& defaults) {
   static const nlohmann::json nothing = nlohmann::json::object();
   RopeDefaults outer = defaults;
   outer.theta = config.number_or(defaults.theta_field, defaults.theta, kPositive);
-  // An empty object counts as absent, as in transformers.
-  std::optional<ConfigReader> rope = config.object("rope_scaling");
-  if (!rope || rope->empty()) rope = config.object("rope_parameters");
+  const std::optional<ConfigReader> rope = rotary_settings(config);
   return read_rope_object(config, rope ? *rope : ConfigReader(nothing, {}), d_head, max_positions,
                           outer);
 }
@@ -262,8 +265,8 @@ std::vector<std::int64_t> read_one_window(const ConfigReader& config, std::int64
   return read_windows(config, n_layers, window, [&](std::int64_t) { return window.has_value(); });
 }
 
-std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config,
-                                                  std::int64_t n_layers) {
+std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config, std::int64_t n_layers,
+                                                  std::string_view local) {
   constexpr const char* field = "layer_types";
   if (!config.has(field)) return std::nullopt;
   const std::vector<std::string> types = config.strings(field);
@@ -272,13 +275,29 @@ std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config,
                            std::to_string(n_layers));
   std::vector<bool> sliding;
   for (const std::string& type : types) {
-    if (type != "full_attention" && type != "sliding_attention")
-      config.fail(field, "holds \"" + type +
-                             "\"; supported: full_attention, "
-                             "sliding_attention");
-    sliding.push_back(type == "sliding_attention");
+    if (type != "full_attention" && type != local)
+      config.fail(field,
+                  "holds \"" + type + "\"; supported: full_attention, " + std::string(local));
+    sliding.push_back(type == local);
   }
   return sliding;
+}
+
+std::vector<bool> read_unrotated(const ConfigReader& config, std::int64_t n_layers,
+                                 bool empty_is_absent) {
+  constexpr const char* field = "no_rope_layers";
+  const std::int64_t interval = config.integer_or("no_rope_layer_interval", 4);
+  const std::vector<double> rotates = config.numbers(field, {0.0, 1.0});
+  const bool given = config.has(field) && !(empty_is_absent && rotates.empty());
+  if (given && std::ssize(rotates) < n_layers)
+    config.fail(field, "has " + std::to_string(rotates.size()) +
+                           " numbers; expected one for each of the " + std::to_string(n_layers) +
+                           " layers");
+  std::vector<bool> unrotated;
+  for (std::int64_t layer = 0; layer < n_layers; ++layer)
+    unrotated.push_back(rotates.empty() ? (layer + 1) % interval == 0
+                                        : rotates[static_cast<std::size_t>(layer)] == 0.0);
+  return unrotated;
 }
 
 /// Configurations use an old and a new name for one setting; two values that disagree are refused.

@@ -27,6 +27,8 @@ struct RopeDefaults {
   /// then overrides theirs.
   std::optional<std::int64_t> original_max_positions = std::nullopt;
   bool old_longrope_names = false;  ///< `su` and `yarn` mean `longrope` (Phi-3)
+  /// The family reads `short_mscale` and `long_mscale` of LongRoPE; others refuse them.
+  bool own_mscales = false;
   /// Sections of the frequencies if the config does not have `mrope_section`; empty: a config with
   /// sections is refused.
   std::vector<std::int64_t> sections = {};
@@ -34,6 +36,9 @@ struct RopeDefaults {
   const char* theta_field = "rope_theta";
   const char* partial_field = "partial_rotary_factor";
 };
+
+/// The object of rotary settings, in either spelling; an empty `rope_scaling` counts as absent.
+std::optional<ConfigReader> rotary_settings(const ConfigReader& config);
 
 /// Reads the rotary settings in either spelling: `rope_theta` with `rope_scaling` (transformers 4),
 /// or `rope_parameters` (transformers 5). \param max_positions  `max_position_embeddings`
@@ -73,8 +78,15 @@ std::vector<std::int64_t> read_one_window(const ConfigReader& config, std::int64
                                           std::optional<std::int64_t> otherwise);
 
 /// For every block, true if `layer_types` says sliding; nullopt if the config lacks the list.
-std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config,
-                                                  std::int64_t n_layers);
+/// \param local  word for such a block; a block of any other kind than full attention is refused
+std::optional<std::vector<bool>> read_layer_types(const ConfigReader& config, std::int64_t n_layers,
+                                                  std::string_view local = "sliding_attention");
+
+/// Blocks that do not rotate: those with 0 in `no_rope_layers`, or without such a list every
+/// `no_rope_layer_interval`th.
+/// \param empty_is_absent  whether an empty list counts as none; otherwise it is refused
+std::vector<bool> read_unrotated(const ConfigReader& config, std::int64_t n_layers,
+                                 bool empty_is_absent = false);
 
 /// The name that a config uses for a field with two names. \throws InputError if both are present
 /// and differ

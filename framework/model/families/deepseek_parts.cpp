@@ -9,8 +9,7 @@ namespace {
 /// reference applies it to every kind of scaling.
 double score_scale(const ConfigReader& config, const RopeSpec& rope) {
   if (rope.scaling == RopeSpec::Scaling::none) return 1.0;
-  std::optional<ConfigReader> settings = config.object("rope_scaling");
-  if (!settings || settings->empty()) settings = config.object("rope_parameters");
+  const std::optional<ConfigReader> settings = rotary_settings(config);
   const double all_dim = settings->number_or("mscale_all_dim", 0.0);
   if (all_dim == 0.0) return 1.0;
   const double factor = settings->number("factor", kPositive);

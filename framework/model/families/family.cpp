@@ -20,7 +20,7 @@ const std::vector<Family>& family_table() {
       kErnie45Family,    kExaone4Family,    kMinistralFamily,  kMinistral3Family, kApertusFamily,
       kGptBigCodeFamily, kCodeGenFamily,    kXglmFamily,       kMptFamily,        kOlmoeFamily,
       kQwen2MoeFamily,   kQwen3MoeFamily,   kGraniteMoeFamily, kGptOssFamily,     kDeepSeekV2Family,
-      kDeepSeekV3Family};
+      kDeepSeekV3Family, kPhimoeFamily,     kLlama4Family};
   return table;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "checkpoint/config.hpp"
+#include "model/weights/family_settings.hpp"
 #include "model/weights/weight_taker.hpp"
 #include "model/weights/weights.hpp"
 
@@ -24,6 +25,13 @@ struct Family {
   ModelWeights (*take_weights)(const TransformerSpec& spec, WeightTaker& taker);
   /// Class in transformers, for `architectures` of a new config.json.
   std::string_view architecture;
+  /// Reads the settings that TransformerSpec does not have; nullptr: the family has none of them.
+  FamilySettings (*read_settings)(const ConfigReader& config,
+                                  const TransformerSpec& spec) = nullptr;
+
+  FamilySettings settings(const ConfigReader& config, const TransformerSpec& spec) const {
+    return read_settings == nullptr ? FamilySettings{} : read_settings(config, spec);
+  }
 };
 
 /// All families, in the order of listings.
@@ -81,6 +89,8 @@ extern const Family kGraniteMoeFamily;
 extern const Family kGptOssFamily;
 extern const Family kDeepSeekV2Family;
 extern const Family kDeepSeekV3Family;
+extern const Family kPhimoeFamily;
+extern const Family kLlama4Family;
 extern const Family kQwen2VlFamily;
 extern const Family kQwen25VlFamily;
 

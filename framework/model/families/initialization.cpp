@@ -84,6 +84,8 @@ const std::vector<Rules>& rules_of_families() {
       {"gpt_oss", embed_tokens, {}, {}, "initializer_range", false, {"*.sinks", "*.router.bias"}},
       {"deepseek_v2", embed_tokens, {}, {}},
       {"deepseek_v3", embed_tokens, {}, {}},
+      {"phimoe", embed_tokens, {}, {}},
+      {"llama4_text", embed_tokens, {}, {}},
       {"bert", {"*word_embeddings.weight"}, 0, {}},
       {"roberta", {"*word_embeddings.weight", "*position_embeddings.weight"}, 1, {}},
       {"distilbert", {"*word_embeddings.weight"}, 0, {}},

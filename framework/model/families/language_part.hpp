@@ -24,10 +24,10 @@ struct LanguagePart {
   bool text_only = false;  ///< the checkpoint is one of text and images, of which only text is read
 };
 
-/// The language model of a checkpoint, with its tower where the family has one. A Gemma 3
-/// checkpoint of text and images (`model_type` `gemma3`) gives its `text_config`: for a text
-/// without images, `transformers` computes exactly this model. \throws InputError if such a
-/// checkpoint lacks its `text_config`
+/// The language model of a checkpoint, with its tower where the family has one. A checkpoint of
+/// text and images whose `model_type` is `gemma3`, `mistral3` or `llama4` gives its `text_config`:
+/// for a text without images, `transformers` computes exactly this model. \throws InputError if
+/// such a checkpoint lacks its `text_config`, or has one of another kind
 LanguagePart language_part(const Checkpoint& checkpoint);
 
 }  // namespace lensbench

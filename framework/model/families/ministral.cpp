@@ -24,8 +24,7 @@ void read_ministral3_rope(const ConfigReader& config, TransformerSpec& spec) {
                                            {"mscale", 1.0},
                                            {"mscale_all_dim", 1.0},
                                            {"llama_4_scaling_beta", 0.1}};
-  std::optional<ConfigReader> found = config.object("rope_scaling");
-  if (!found || found->empty()) found = config.object("rope_parameters");
+  const std::optional<ConfigReader> found = rotary_settings(config);
   const ConfigReader rope = found ? *found : ConfigReader(otherwise, {});
   spec.rope = read_rope_object(config, rope, spec.attention.d_head, spec.max_positions,
                                {.theta = config.number_or("rope_theta", 1e4, kPositive)});

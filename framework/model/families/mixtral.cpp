@@ -16,28 +16,12 @@ TransformerSpec read_mixtral_spec(const ConfigReader& config) {
   return spec;
 }
 
-/// w1 is the gate, w3 the input and w2 the output of an expert.
 BlockWeights take_mixtral_block(const TransformerSpec& spec, WeightTaker& taker,
                                 const std::string& prefix) {
-  const std::int64_t d = spec.d_model, inner = spec.mlp.d_mlp;
-  const std::string moe = prefix + "block_sparse_moe.";
   BlockWeights block;
   take_block_norms(spec, taker, prefix, block);
   take_attention(spec, taker, prefix + "self_attn.", block);
-  const std::string fused = prefix + "mlp.";
-  if (taker.has(fused + "experts.gate_up_proj")) {
-    block.router = take_linear(taker, fused + "gate", d, spec.mlp.n_experts);
-    take_fused_experts(spec, taker, fused + "experts.gate_up_proj", fused + "experts.down_proj",
-                       block);
-    return block;
-  }
-  block.router = take_linear(taker, moe + "gate", d, spec.mlp.n_experts);
-  for (std::int64_t expert = 0; expert < spec.mlp.n_experts; ++expert) {
-    const std::string name = moe + "experts." + std::to_string(expert) + ".";
-    block.experts.push_back({take_linear(taker, name + "w1", d, inner),
-                             take_linear(taker, name + "w3", d, inner),
-                             take_linear(taker, name + "w2", inner, d)});
-  }
+  take_mixtral_mixture(spec, taker, prefix, "gate", block);
   return block;
 }
 

@@ -49,4 +49,23 @@ void take_mixture(const TransformerSpec& spec, WeightTaker& taker, const std::st
   take_experts(spec, taker, prefix, block);
 }
 
+void take_mixtral_mixture(const TransformerSpec& spec, WeightTaker& taker,
+                          const std::string& prefix, const char* router, BlockWeights& block) {
+  const std::int64_t d = spec.d_model, inner = spec.mlp.d_mlp, n = spec.mlp.n_experts;
+  const std::string module = prefix + "mlp.", published = prefix + "block_sparse_moe.";
+  if (taker.has(module + "experts.gate_up_proj")) {
+    block.router = take_linear(taker, module + router, d, n);
+    take_fused_experts(spec, taker, module + "experts.gate_up_proj", module + "experts.down_proj",
+                       block);
+    return;
+  }
+  block.router = take_linear(taker, published + "gate", d, n);
+  for (std::int64_t expert = 0; expert < n; ++expert) {
+    const std::string name = published + "experts." + std::to_string(expert) + ".";
+    block.experts.push_back({take_linear(taker, name + "w1", d, inner),
+                             take_linear(taker, name + "w3", d, inner),
+                             take_linear(taker, name + "w2", inner, d)});
+  }
+}
+
 }  // namespace lensbench

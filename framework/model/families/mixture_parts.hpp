@@ -30,4 +30,10 @@ void take_experts(const TransformerSpec& spec, WeightTaker& taker, const std::st
 void take_mixture(const TransformerSpec& spec, WeightTaker& taker, const std::string& prefix,
                   BlockWeights& block);
 
+/// Takes a mixture of the Mixtral kind: as published, where w1 is the gate, w3 the input and w2 the
+/// output of an expert, or as the modules of transformers 5 hold it.
+/// \param prefix  for instance `layers.3.` \param router  name of the router's module
+void take_mixtral_mixture(const TransformerSpec& spec, WeightTaker& taker,
+                          const std::string& prefix, const char* router, BlockWeights& block);
+
 }  // namespace lensbench

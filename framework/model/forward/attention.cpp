@@ -54,10 +54,25 @@ at::Tensor within_limit(const TransformerSpec& spec, const at::Tensor& x) {
   return x.to(accumulation_type(x.scalar_type())).clamp(-limit, limit).to(x.scalar_type());
 }
 
-/// Factor of each query [batch or 1, 1, pos, 1], which grows with its position.
-at::Tensor query_growth(const TransformerSpec& spec, const at::Tensor& positions) {
-  const at::Tensor times = positions.div(spec.query_growth_positions, "floor").to(at::kFloat);
+/// Factor of each query [batch or 1, 1, pos, 1] float32, which grows with its position.
+/// \param first  number of the first position
+at::Tensor query_growth(const TransformerSpec& spec, const at::Tensor& positions,
+                        std::int64_t first) {
+  const at::Tensor times =
+      positions.add(first).div(spec.query_growth_positions, "floor").to(at::kFloat);
   return times.log1p().mul(spec.query_growth).add(1.0).unsqueeze(1).unsqueeze(-1);
+}
+
+/// Queries [batch, head, pos, d_head] of a block, which some models let grow with their position.
+at::Tensor grown(const ForwardState& state, std::int64_t layer, const at::Tensor& queries) {
+  const TransformerSpec& spec = state.spec;
+  const at::ScalarType type = queries.scalar_type();
+  if (spec.query_growth == 0.0) return queries;
+  if (!state.weights.settings.growth_without_rotation)
+    return queries.mul(query_growth(spec, state.positions, 0).to(type));
+  // Llama 4 rounds the product and not the factor.
+  return spec.rotates(layer) ? queries
+                             : queries.mul(query_growth(spec, state.positions, 1)).to(type);
 }
 
 /// Rotates x [batch, pos, head, d_head] and runs the hook in that shape. In a block without
@@ -71,8 +86,7 @@ at::Tensor rotated(const ForwardState& state, std::int64_t layer, const HookSite
   if (state.spec.rotates(layer))
     result = rotate(local ? *state.spec.local_rope : *state.spec.rope,
                     local ? state.local_rope : state.rope, result);
-  if (state.spec.query_growth != 0.0 && point == Point::rot_q)
-    result = result.mul(query_growth(state.spec, state.positions).to(result.scalar_type()));
+  if (point == Point::rot_q) result = grown(state, layer, result);
   if (!hooks.wants(point)) return result;
   return hooks.apply(point, result.transpose(1, 2)).transpose(1, 2);
 }
@@ -132,7 +146,7 @@ Heads plain_heads(const ForwardState& state, std::int64_t layer, const at::Tenso
   heads.k = hooks.apply(Point::k, heads.k);
   // The hook of the values sees what the pattern multiplies.
   heads.v = hooks.apply(Point::v, within_limit(state.spec, heads.v));
-  if (state.spec.attention.query_key_norm) {
+  if (has_query_key_norm(state.spec, layer)) {
     heads.q = normed(state, hooks, weights.q_norm, heads.q,
                      {Point::q_norm_scale, Point::q_norm_normalized});
     heads.k = normed(state, hooks, weights.k_norm, heads.k,

@@ -9,6 +9,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <vector>
 
@@ -59,7 +60,8 @@ class Attend {
     scale_ = spec_.scale * (spec_.layer_scale.empty() ? 1.0 : spec_.layer_scale[l]);
     all_positions_ = heads.k.size(2);
     // Cached keys that no new query sees are skipped, which also saves their conversion.
-    if (window_ > 0 && !pairs) first_key_ = std::max<std::int64_t>(0, state.past - window_ + 1);
+    if (window_ != 0 && !pairs)
+      first_key_ = std::max<std::int64_t>(0, state.past - std::abs(window_) + 1);
     const auto seen = [&](const at::Tensor& x) {
       return x.narrow(2, first_key_, all_positions_ - first_key_).to(wide_);
     };
@@ -126,7 +128,10 @@ class Attend {
   void trim_keys(Tile& tile, std::int64_t padding) const {
     const std::int64_t first = state_.past + tile.query_begin;
     const std::int64_t end = spec_.causal ? first + tile.queries : all_positions();
-    tile.key_begin = window_ > 0 ? std::max(padding, first - window_ + 1) : padding;
+    tile.key_begin = padding;
+    if (window_ > 0) tile.key_begin = std::max(padding, first - window_ + 1);
+    // The first chunk of a row begins with its first real token.
+    if (window_ < 0) tile.key_begin = first - (first - padding) % -window_;
     tile.keys = end - tile.key_begin;
   }
 
@@ -142,6 +147,8 @@ class Attend {
     const at::Tensor key = at::arange(tile.keys, index).unsqueeze(0);
     at::Tensor hidden = key.gt(last);
     if (window_ > 0) hidden = hidden.logical_or(key.le(last.sub(window_)));
+    // The first key of a tile is the first of a chunk.
+    if (window_ < 0) hidden = hidden.logical_or(key.lt(last.sub(last.remainder(-window_))));
     mask = at::zeros({tile.queries, tile.keys}, q_.options().requires_grad(false))
                .masked_fill(hidden, kMinusInfinity);
     return mask;
@@ -228,7 +235,7 @@ class Attend {
   MaskCache& masks_;
   const AttentionSpec& spec_;
   at::ScalarType dtype_, wide_;
-  std::int64_t window_ = 0;
+  std::int64_t window_ = 0;  ///< keys that a query sees; below 0: positions of a chunk; 0: all keys
   std::int64_t all_positions_ = 0;
   std::int64_t first_key_ = 0;  ///< first key in k_ and v_
   double scale_ = 1.0;

@@ -301,6 +301,8 @@ void add_position_tables(ForwardState& state, const at::Tensor& rotary, std::int
                    positions_from(state.padding, 0, state.past + length, embedding.device()));
   if (!spec.rope) return;
   state.rope = rope_table(*spec.rope, rotary);
+  if (const auto& factors = state.weights.settings.rotary_factors)
+    state.rope = scaled_by_length(*spec.rope, *factors, state.rope, rotary);
   if (spec.local_rope) state.local_rope = rope_table(*spec.local_rope, state.positions);
 }
 

@@ -8,7 +8,7 @@
 #include <ATen/ops/where.h>
 
 #include "model/forward/linear.hpp"
-#include "model/forward/mixture.hpp"
+#include "model/forward/mixture/mixture.hpp"
 #include "model/runtime/profiled.hpp"
 
 namespace lensbench {

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
@@ -48,7 +49,8 @@ at::Tensor llama3_frequencies(const RopeSpec& spec) {
   const at::Tensor mixed = ramp.neg().add(1.0).mul(plain).div(spec.factor).add(ramp.mul(plain));
   const at::Tensor is_long = wavelength.gt(original / spec.low_frequency_factor);
   const at::Tensor is_short = wavelength.lt(original / spec.high_frequency_factor);
-  return at::where(is_short, plain, at::where(is_long, plain.div(spec.factor), mixed));
+  // Equal factors (Llama 4) divide by zero above; then every wavelength is long or short.
+  return at::where(is_long, plain.div(spec.factor), at::where(is_short, plain, mixed));
 }
 
 /// Dimension at which a rotation turns `turns` times within the original length.
@@ -181,6 +183,15 @@ RopeTable rope_table(const RopeSpec& spec, const at::Tensor& positions) {
           .unsqueeze(1);
   const double factor = attention_factor(spec);
   return {angles.cos().mul(factor), angles.sin().mul(factor)};
+}
+
+RopeTable scaled_by_length(const RopeSpec& spec, const LengthFactors& factors,
+                           const RopeTable& table, const at::Tensor& positions) {
+  const at::Tensor is_long = positions.amax(-1).ge(spec.original_max_positions);
+  const at::Tensor factor = at::full(is_long.sizes(), factors.up_to, table.cos.options())
+                                .masked_fill(is_long, factors.beyond)
+                                .view({-1, 1, 1, 1});
+  return {table.cos.mul(factor), table.sin.mul(factor)};
 }
 
 at::Tensor rotate(const RopeSpec& spec, const RopeTable& table, const at::Tensor& x) {

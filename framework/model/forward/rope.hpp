@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <lensbench/spec.hpp>
 
+#include "model/weights/family_settings.hpp"
+
 namespace lensbench {
 
 /// Cosine and sine of every rotation angle, attention factor included.
@@ -32,6 +34,11 @@ double attention_factor(const RopeSpec& spec);
 /// Rotation angles. \param positions [batch or 1, pos] int64, in each row 0 to its last position;
 /// or [axis, batch or 1, pos], where the frequencies of each section follow one axis (`sections`)
 RopeTable rope_table(const RopeSpec& spec, const at::Tensor& positions);
+
+/// A table whose rows have the factor of their own length, padding not counted, on cosine and sine.
+/// \param positions  those of `rope_table`, [batch or 1, pos]
+RopeTable scaled_by_length(const RopeSpec& spec, const LengthFactors& factors,
+                           const RopeTable& table, const at::Tensor& positions);
 
 /// Rotates the leading rotary_dim of the last dimension.
 /// \param x [batch, head, pos, d_head] \return the same, contiguous unless interleaved

@@ -187,7 +187,10 @@ const char* norm_after(const TransformerSpec& spec) {
              : "this model does not normalise after its sublayers";
 }
 const char* query_key_norm(const TransformerSpec& spec) {
-  return spec.attention.query_key_norm ? nullptr : "this model does not normalise queries and keys";
+  if (spec.attention.query_key_norm) return nullptr;
+  return spec.unrotated_blocks.empty()
+             ? "this model does not normalise queries and keys"
+             : "this block does not normalise queries and keys; blocks that rotate them may do so";
 }
 const char* mixture(const TransformerSpec& spec) {
   if (spec.mlp.n_experts > 0) return nullptr;
@@ -295,19 +298,24 @@ const std::vector<PointFacts>& point_table() {
   return table;
 }
 
+bool has_query_key_norm(const TransformerSpec& spec, std::int64_t layer) {
+  const std::optional<NormSpec>& norm = spec.attention.query_key_norm;
+  return norm && (norm->has_gain || spec.rotates(layer));
+}
+
 TransformerSpec spec_of_block(const TransformerSpec& spec, std::int64_t layer) {
   TransformerSpec own = spec;
   if (!spec.is_mixture(layer)) own.mlp.n_experts = 0;
+  if (!has_query_key_norm(spec, layer)) own.attention.query_key_norm.reset();
   return own;
 }
 
 /// Points of one model in forward order, which listings and caches keep.
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
   std::vector<PlacedPoint> points;
-  const TransformerSpec first = spec_of_block(spec, 0);
   // A point that the block lacks is skipped; the others get the number of the block in their name.
-  const auto add = [&](const PointFacts& facts, std::int64_t layer, std::int64_t expert = -1) {
-    const TransformerSpec& own = facts.in_block && layer < spec.dense_blocks ? first : spec;
+  const auto add = [&](const TransformerSpec& own, const PointFacts& facts, std::int64_t layer,
+                       std::int64_t expert = -1) {
     if (facts.absent(own)) return;
     std::string name(facts.name);
     if (expert >= 0) name.replace(name.find("{e}"), 3, std::to_string(expert));
@@ -320,10 +328,10 @@ std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
     points.push_back({facts.point, std::move(hook), expert});
   };
   // The table has one row for a point of experts; the points of one expert stay together.
-  const auto add_experts = [&](std::int64_t layer) {
+  const auto add_experts = [&](const TransformerSpec& own, std::int64_t layer) {
     for (std::int64_t expert = 0; expert < spec.mlp.n_experts; ++expert)
       for (const PointFacts& facts : point_table())
-        if (is_of_expert(facts.point)) add(facts, layer, expert);
+        if (is_of_expert(facts.point)) add(own, facts, layer, expert);
   };
   // Points outside of blocks: the enumeration has those of the embeddings before `resid_pre`.
   const auto outside = [&](bool before_blocks) {
@@ -331,16 +339,19 @@ std::vector<PlacedPoint> placed_points(const TransformerSpec& spec) {
       // The tower runs before its output enters the stream.
       if (facts.point == Point::merged_embed && before_blocks)
         for (PlacedPoint& placed : placed_tower_points(spec)) points.push_back(std::move(placed));
-      if (!facts.in_block && (facts.point < Point::resid_pre) == before_blocks) add(facts, -1);
+      if (!facts.in_block && (facts.point < Point::resid_pre) == before_blocks)
+        add(spec, facts, -1);
     }
   };
   outside(true);
-  for (std::int64_t layer = 0; layer < spec.n_layers; ++layer)
+  for (std::int64_t layer = 0; layer < spec.n_layers; ++layer) {
+    const TransformerSpec own = spec_of_block(spec, layer);
     for (const PointFacts& facts : point_table())
       if (facts.point == kFirstOfExpert)
-        add_experts(layer);
+        add_experts(own, layer);
       else if (facts.in_block && !is_of_expert(facts.point))
-        add(facts, layer);
+        add(own, facts, layer);
+  }
   outside(false);
   return points;
 }

@@ -111,7 +111,12 @@ struct PlacedPoint {
 };
 std::vector<PlacedPoint> placed_points(const TransformerSpec& spec);
 
-/// The model as its block `layer` is: without experts in the first, dense blocks of a mixture.
+/// Whether a block normalises queries and keys. A norm without gain is a part of the rotation
+/// (Llama 4): blocks that do not rotate lack it.
+bool has_query_key_norm(const TransformerSpec& spec, std::int64_t layer);
+
+/// The model as its block `layer` is: without experts in the first, dense blocks of a mixture,
+/// without a norm of queries and keys where the block lacks it.
 TransformerSpec spec_of_block(const TransformerSpec& spec, std::int64_t layer);
 
 /// Points of the vision tower of one model, in forward order; empty without a tower.

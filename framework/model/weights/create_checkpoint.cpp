@@ -161,7 +161,8 @@ CreatedCheckpoint create_checkpoint(const NewCheckpoint& request) {
   // The type of the request wins over that of the configuration.
   const at::ScalarType type = request.dtype.value_or(stated.value_or(at::kFloat));
   type_name(type);  // throws for any other type
-  const std::vector<WeightSource> sources = weight_sources(family, spec);
+  const std::vector<WeightSource> sources =
+      weight_sources(family, spec, family.settings(config, spec));
   check_size(sources, request.config);
 
   // Everything that can be refused has been refused; only writing can fail from here on.

@@ -11,7 +11,8 @@ namespace {
 /// them like real ones.
 class SourceTaker final : public WeightTaker {
  public:
-  explicit SourceTaker(std::string_view prefix) : prefix_(prefix) {}
+  SourceTaker(std::string_view prefix, const FamilySettings& settings)
+      : WeightTaker(settings), prefix_(prefix) {}
 
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override {
     return note({prefix_ + name, name, shape});
@@ -50,8 +51,9 @@ class SourceTaker final : public WeightTaker {
 
 }  // namespace
 
-std::vector<WeightSource> weight_sources(const Family& family, const TransformerSpec& spec) {
-  SourceTaker taker(family.optional_prefix);
+std::vector<WeightSource> weight_sources(const Family& family, const TransformerSpec& spec,
+                                         const FamilySettings& settings) {
+  SourceTaker taker(family.optional_prefix, settings);
   family.take_weights(spec, taker);
   return std::move(taker).sources();
 }

@@ -17,6 +17,8 @@ struct WeightSource {
 
 /// All stored tensors of a configuration, found by running the family's `take_weights` without a
 /// checkpoint. A tied unembedding is not a separate tensor.
-std::vector<WeightSource> weight_sources(const Family& family, const TransformerSpec& spec);
+/// \param settings  `Family::settings` of the configuration
+std::vector<WeightSource> weight_sources(const Family& family, const TransformerSpec& spec,
+                                         const FamilySettings& settings = {});
 
 }  // namespace lensbench

@@ -39,8 +39,10 @@ bool is_weight_type(at::ScalarType type) {
 WeightTaker::~WeightTaker() = default;
 
 CheckpointTaker::CheckpointTaker(const Checkpoint& checkpoint, const ModelOptions& options,
-                                 std::string_view optional_prefix, std::string_view head_prefix)
-    : checkpoint_(checkpoint),
+                                 std::string_view optional_prefix, std::string_view head_prefix,
+                                 const FamilySettings& settings)
+    : WeightTaker(settings),
+      checkpoint_(checkpoint),
       options_(options),
       prefix_(optional_prefix),
       head_prefix_(head_prefix) {}

@@ -10,13 +10,18 @@
 #include <vector>
 
 #include "checkpoint/checkpoint.hpp"
+#include "model/weights/family_settings.hpp"
 
 namespace lensbench {
 
 /// Source of a family's weights: a checkpoint, or the list of weights of one to be created.
 class WeightTaker {
  public:
+  /// \param settings  of the model whose weights are taken
+  explicit WeightTaker(const FamilySettings& settings) : settings_(settings) {}
   virtual ~WeightTaker();
+
+  const FamilySettings& settings() const { return settings_; }
 
   /// A tensor of the body in the model's dtype and device; undefined after a fault.
   virtual at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) = 0;
@@ -36,6 +41,9 @@ class WeightTaker {
   /// \param embedding  filled in the latter case
   virtual Unembedding take_unembedding(const TransformerSpec& spec, const std::string& name,
                                        at::Tensor& embedding) = 0;
+
+ private:
+  FamilySettings settings_;
 };
 
 /// Weights of a checkpoint by name, as views of the mapped file if they are stored in the model's
@@ -45,7 +53,8 @@ class CheckpointTaker final : public WeightTaker {
   /// \param optional_prefix  prefix that tensor names may have or lack
   /// \param head_prefix  prefix of tensors outside the body
   CheckpointTaker(const Checkpoint& checkpoint, const ModelOptions& options,
-                  std::string_view optional_prefix, std::string_view head_prefix = "");
+                  std::string_view optional_prefix, std::string_view head_prefix = "",
+                  const FamilySettings& settings = {});
 
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override;
   at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) override;

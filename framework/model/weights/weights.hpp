@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "model/weights/family_settings.hpp"
+
 namespace lensbench {
 
 class TowerTokens;
@@ -102,6 +104,7 @@ struct ModelWeights {
   TowerWeights tower;  ///< for TransformerSpec::vision
   /// What these weights of the tower made of pictures; nullptr: nothing is kept.
   std::shared_ptr<TowerTokens> tower_tokens = nullptr;
+  FamilySettings settings = {};  ///< those with which the weights were taken
 };
 
 }  // namespace lensbench

@@ -47,6 +47,11 @@ TEST(RunNotes, SayWhichFactorsOfLongropeEachCaseHas) {
                           "long_factor there"));
 }
 
+TEST(RunNotes, AreSilentAboutFactorsThatAreTheSameAtAnyLength) {
+  const auto model = ChangedCheckpoint("phimoe-longrope").open();
+  EXPECT_THAT(notes_on_run(*model, {}, cases_of({10, 24})), IsEmpty());
+}
+
 TEST(RunNotes, SayThatInterventionsDoNotActOnOtherModels) {
   static constexpr std::array<ParameterSpec, 2> known = {
       {{"tuned", ParameterType::model, "", "", "another model"},

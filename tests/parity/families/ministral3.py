@@ -34,6 +34,7 @@ FAMILY = Family(
     cases=CASES,
     draw=draw,
     samples=("ministral3",),
-    supports="as Mistral; queries that grow with their position (`llama_4_scaling_beta`)",
+    supports="as Mistral; queries that grow with their position (`llama_4_scaling_beta`); also as the "
+    "language model of a `mistral3` checkpoint of text and images",
     refuses="rotary settings without `llama_4_scaling_beta`, `layer_types`, a partial rotation",
 )

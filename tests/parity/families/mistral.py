@@ -37,6 +37,7 @@ FAMILY = Family(
     cases=CASES,
     draw=draw,
     samples=("mistral",),
-    supports="as Llama; a sliding window in every layer or none",
+    supports="as Llama; a sliding window in every layer or none; also as the "
+    "language model of a `mistral3` checkpoint of text and images",
     refuses="`layer_types`, a partial rotation",
 )

@@ -147,5 +147,17 @@ TEST(AttentionDefinitions, CountTheKeysOfAWindow) {
   expect_receipts_hold(found);
 }
 
+TEST(AttentionDefinitions, CountTheKeysOfAChunk) {
+  AttentionBench bench(sample("llama4"), {3, 17, 5, 5, 11, 23, 9, 1, 2, 30, 31, 32});
+  ASSERT_EQ(bench.model->spec().attention.window(0), -6);
+  const Dataset found = bench.tool.analyze(bench.tokens, {});
+  // Positions 6 to 11 are a chunk, of which the query at 10 sees five keys.
+  EXPECT_NEAR(value_at(found, "normalized_entropy", {0, 0, 10}),
+              value_at(found, "entropy", {0, 0, 10}) / std::log(5.0), 1e-12);
+  EXPECT_EQ(value_at(found, "first_token_mass", {0, 0, 10}), 0.0);
+  EXPECT_GT(value_at(found, "first_token_mass", {0, 0, 5}), 0.0);
+  expect_receipts_hold(found);
+}
+
 }  // namespace
 }  // namespace lensbench::attention

@@ -29,39 +29,87 @@ at::Tensor logits_of(const Model& model) {
   return model.forward(batch).logits;
 }
 
-/// The sample of Gemma 3 as the language model of a checkpoint of text and images.
+/// A sample that becomes the language model of a checkpoint of text and images.
+struct Kind {
+  const char* sample;
+  const char* model_type;  ///< of the whole checkpoint
+};
+constexpr Kind kGemma3{"gemma3", "gemma3"}, kMistral{"mistral", "mistral3"},
+    kMinistral{"ministral3", "mistral3"};
+
+/// Such a checkpoint, with names as published, or those of the modules.
 class Multimodal : public ChangedCheckpoint {
  public:
-  explicit Multimodal(const std::string& body = "language_model.model.",
-                      const std::string& others = "")
-      : ChangedCheckpoint("gemma3") {
-    json text = config;
-    text["model_type"] = "gemma3_text";
-    config = {{"model_type", "gemma3"},
-              {"architectures", {"Gemma3ForConditionalGeneration"}},
-              {"text_config", text},
+  explicit Multimodal(const Kind& kind = kGemma3, bool modules = false)
+      : ChangedCheckpoint(kind.sample) {
+    const std::string body = modules ? "model.language_model." : "language_model.model.";
+    const std::string others = modules ? "model." : "";
+    config = {{"model_type", kind.model_type},
+              {"text_config", config},
               {"vision_config", {{"model_type", "siglip_vision_model"}}}};
     std::map<std::string, at::Tensor> renamed;
     for (const auto& [name, tensor] : tensors)
-      renamed[body + name.substr(std::string("model.").size())] = tensor;
+      renamed[name.starts_with("model.") ? body + name.substr(std::string("model.").size())
+              : modules                  ? name
+                                         : "language_model." + name] = tensor;
     renamed[others + "vision_tower.vision_model.post_layernorm.weight"] = at::ones({4});
     renamed[others + "multi_modal_projector.mm_soft_emb_norm.weight"] = at::ones({4});
+    tensors = renamed;
+  }
+
+  /// Gives the tensors whose names begin with `from` another beginning.
+  void rename(const std::string& from, const std::string& to) {
+    std::map<std::string, at::Tensor> renamed;
+    for (const auto& [name, tensor] : tensors)
+      renamed[name.starts_with(from) ? to + name.substr(from.size()) : name] = tensor;
     tensors = renamed;
   }
 };
 
 TEST(LanguagePart, OfAModelOfTextAndImagesIsTheModelOfItsTextConfiguration) {
-  const at::Tensor expected = logits_of(*ChangedCheckpoint("gemma3").open());
-  // Names as published, and those of the module in transformers 5.
-  for (const auto& [body, others] :
-       {std::pair("language_model.model.", ""), std::pair("model.language_model.", "model.")}) {
-    const auto model = Multimodal(body, others).open();
-    EXPECT_EQ(model->spec().family, "gemma3_text");
-    EXPECT_TRUE(at::equal(logits_of(*model), expected)) << body;
-    EXPECT_THAT(notes_of(*model), Contains(HasSubstr("reads text only")));
-    EXPECT_THAT(notes_of(*model), Contains(AllOf(HasSubstr("vision_tower.* (1 tensor)"),
-                                                 HasSubstr("multi_modal_projector.* (1 tensor)"))));
+  for (const Kind& kind : {kGemma3, kMistral, kMinistral}) {
+    const auto alone = ChangedCheckpoint(kind.sample).open();
+    for (const bool modules : {false, true}) {
+      const auto model = Multimodal(kind, modules).open();
+      EXPECT_EQ(model->spec().family, alone->spec().family);
+      EXPECT_TRUE(at::equal(logits_of(*model), logits_of(*alone))) << kind.sample << modules;
+      EXPECT_THAT(notes_of(*model), Contains(HasSubstr("reads text only")));
+      EXPECT_THAT(notes_of(*model),
+                  Contains(AllOf(HasSubstr("vision_tower.* (1 tensor)"),
+                                 HasSubstr("multi_modal_projector.* (1 tensor)"))));
+    }
   }
+}
+
+// Mistral3Config of transformers 5.24 has `tie_word_embeddings` true by default; published folders
+// leave the field out and store an unembedding, which is then used.
+TEST(LanguagePart, OfMistral3IsTiedUnlessTheFolderStoresAnUnembedding) {
+  Multimodal stored(kMistral);
+  EXPECT_FALSE(stored.open()->spec().tied_unembedding);
+  Multimodal without(kMistral);
+  without.tensors.erase("language_model.lm_head.weight");
+  EXPECT_TRUE(without.open()->spec().tied_unembedding);
+  without.config["tie_word_embeddings"] = false;
+  EXPECT_THAT(without.fault(), HasSubstr("missing: language_model.lm_head.weight"));
+}
+
+TEST(LanguagePart, OfLlama4IsItsTextModelWhateverTheTextConfigurationIsCalled) {
+  Multimodal checkpoint({"llama4", "llama4"});
+  checkpoint.rename("vision_tower.", "vision_model.");
+  checkpoint.config["text_config"]["model_type"] = "llama4_text_model";
+  const auto model = checkpoint.open();
+  EXPECT_EQ(model->spec().family, "llama4_text");
+  EXPECT_TRUE(at::equal(logits_of(*model), logits_of(*ChangedCheckpoint("llama4").open())));
+  EXPECT_THAT(notes_of(*model), Contains(HasSubstr("vision_model.* (1 tensor)")));
+}
+
+TEST(LanguagePart, OfMistral3IsMistralUnlessItsConfigurationNamesMinistral3) {
+  Multimodal checkpoint(kMistral);
+  checkpoint.config["text_config"].erase("model_type");
+  EXPECT_EQ(checkpoint.open()->spec().family, "mistral");
+  checkpoint.config["text_config"]["model_type"] = "qwen2";
+  EXPECT_THAT(checkpoint.fault(), AllOf(HasSubstr("text_config: field model_type"),
+                                        HasSubstr("expected \"mistral\" or \"ministral3\"")));
 }
 
 TEST(LanguagePart, AloneCountsAsParameters) {

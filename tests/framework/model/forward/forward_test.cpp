@@ -54,6 +54,11 @@ class Forward : public ::testing::TestWithParam<const char*> {
       spec.rope->original_max_positions = 4;
     }
     if (kind == "window") spec.attention.windows = {3, 0, 3};
+    if (kind == "chunk") spec.attention.windows = {-3, 0, -3};
+    if (kind == "rotated_norm") {
+      spec.attention.query_key_norm = NormSpec{NormKind::rms_norm, 1e-6, false, false, false};
+      spec.unrotated_blocks = {false, true, false};
+    }
     if (kind == "softcap") {
       spec.attention.score_softcap = 2.0;
       spec.logit_softcap = 3.0;
@@ -249,10 +254,11 @@ TEST_P(Forward, GradientEqualsTheFiniteDifference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, Forward,
-                         ::testing::Values("gpt2", "llama", "dynamic", "window", "softcap",
-                                           "parallel", "norm_after", "norm_only_after",
-                                           "query_key_norm", "whole_query_key_norm", "local_rope",
-                                           "longrope", "mixture"),
+                         ::testing::Values("gpt2", "llama", "dynamic", "window", "chunk",
+                                           "rotated_norm", "softcap", "parallel", "norm_after",
+                                           "norm_only_after", "query_key_norm",
+                                           "whole_query_key_norm", "local_rope", "longrope",
+                                           "mixture"),
                          [](const auto& param_info) { return std::string(param_info.param); });
 
 TEST(LongRope, RefusesACacheThatItsScalingOutgrows) {

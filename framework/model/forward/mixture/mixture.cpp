@@ -1,4 +1,4 @@
-#include "model/forward/mixture.hpp"
+#include "model/forward/mixture/mixture.hpp"
 
 #include <ATen/ops/ones.h>
 #include <ATen/ops/softmax.h>
@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "model/forward/linear.hpp"
+#include "model/forward/mixture/sparse_mixer.hpp"
 #include "model/forward/mlp.hpp"
 #include "model/runtime/profiled.hpp"
 
@@ -18,20 +19,9 @@ namespace lensbench {
 namespace {
 
 struct Routing {
-  at::Tensor weights;  ///< [row, choice] float32
+  at::Tensor weights;  ///< [row, choice] float32; of all experts [row, expert] before the choice
   at::Tensor experts;  ///< [row, choice] int64
 };
-
-/// Shares that the router gives to all experts, [row, expert] float32. Its weights may be wider
-/// than the stream.
-at::Tensor scored(const ForwardState& state, const HookSite& hooks, const Linear& router,
-                  const at::Tensor& rows) {
-  const at::Tensor scores =
-      hooks.apply(Point::router_scores, linear(rows.to(router.weight.scalar_type()), router))
-          .to(at::kFloat);
-  return hooks.apply(Point::expert_weights,
-                     state.spec.routing.sigmoid ? scores.sigmoid() : at::softmax(scores, -1));
-}
 
 /// The probabilities by which experts are chosen: with the correction of each expert, and minus
 /// infinity outside the groups with the highest scores (DeepSeek-V2 and -V3).
@@ -61,20 +51,41 @@ at::Tensor shares_of(const TransformerSpec& spec, const at::Tensor& chosen) {
   return spec.routing.scale == 1.0 ? shares : shares.mul(spec.routing.scale);
 }
 
-/// Experts of each position and their shares. The rows are all positions of the batch.
+/// Shares of all experts [row, expert] float32, and the experts that each row chooses.
+/// \param scores [row, expert] of the router
+Routing choose(const ForwardState& state, const HookSite& hooks, const BlockWeights& weights,
+               const at::Tensor& scores) {
+  const FamilySettings& settings = state.weights.settings;
+  if (settings.mixer_jitter) {
+    const MixerRouting mixed = sparse_mixer(scores, *settings.mixer_jitter);
+    return {hooks.apply(Point::expert_weights, mixed.shares), mixed.experts};
+  }
+  const RoutingSpec& routing = state.spec.routing;
+  const at::Tensor wide = scores.to(at::kFloat);
+  const at::Tensor shares =
+      hooks.apply(Point::expert_weights, routing.sigmoid ? wide.sigmoid() : at::softmax(wide, -1));
+  // The sigmoids of high scores are all 1; Llama 4 chooses by the scores.
+  const at::Tensor ranks =
+      settings.shares_scale_inputs ? wide : for_choice(routing, weights, shares);
+  return {shares, std::get<1>(at::topk(ranks, state.spec.mlp.experts_per_token, -1))};
+}
+
+/// Experts of each position and their shares. The rows are all positions of the batch. The weights
+/// of the router may be wider than the stream.
 Routing route(const ForwardState& state, const HookSite& hooks, const BlockWeights& weights,
               const at::Tensor& rows) {
-  const MlpSpec& spec = state.spec.mlp;
-  const at::Tensor probabilities = scored(state, hooks, weights.router, rows);
-  const at::Tensor best = std::get<1>(
-      at::topk(for_choice(state.spec.routing, weights, probabilities), spec.experts_per_token, -1));
-  const at::Tensor experts = hooks.apply(Point::expert_indices, best);
+  const Linear& router = weights.router;
+  const at::Tensor scores =
+      hooks.apply(Point::router_scores, linear(rows.to(router.weight.scalar_type()), router));
+  const Routing chosen = choose(state, hooks, weights, scores);
+  const at::Tensor experts = hooks.apply(Point::expert_indices, chosen.experts);
   // A replacement is checked here, since an index outside the table would be undefined behaviour.
-  if (hooks.wants(Point::expert_indices) && (experts.min().item<std::int64_t>() < 0 ||
-                                             experts.max().item<std::int64_t>() >= spec.n_experts))
+  const std::int64_t last = state.spec.mlp.n_experts - 1;
+  if (hooks.wants(Point::expert_indices) &&
+      (experts.min().item<std::int64_t>() < 0 || experts.max().item<std::int64_t>() > last))
     throw UsageError("hook_expert_indices: the replacement holds an expert outside 0 to " +
-                     std::to_string(spec.n_experts - 1));
-  return {shares_of(state.spec, probabilities.gather(-1, experts)), experts};
+                     std::to_string(last));
+  return {shares_of(state.spec, chosen.weights.gather(-1, experts)), experts};
 }
 
 /// Gated neurons of gpt-oss. \param gate, up  outputs of the two projections
@@ -95,6 +106,17 @@ at::Tensor expert_output(const TransformerSpec& model, const HookSite& hooks,
                           : spec.gated       ? activate(spec.activation, gate).mul(pre)
                                              : activate(spec.activation, pre);
   return linear(hooks.apply(Point::expert_post, post), expert.out);
+}
+
+/// What an expert adds to its rows, in the accumulation type.
+/// \param share [row, 1] float32
+at::Tensor weighted_output(const ForwardState& state, const HookSite& hooks,
+                           const ExpertWeights& expert, const at::Tensor& x,
+                           const at::Tensor& share) {
+  const at::ScalarType type = x.scalar_type(), wide = accumulation_type(type);
+  if (state.weights.settings.shares_scale_inputs)
+    return expert_output(state.spec, hooks, expert, x.mul(share.to(type))).to(wide);
+  return expert_output(state.spec, hooks, expert, x).to(wide).mul(share.to(wide));
 }
 
 /// What the expert that reads every row adds: its output, times a share that the row decides if the
@@ -142,10 +164,10 @@ at::Tensor mixture(const ForwardState& state, std::int64_t layer, const at::Tens
     // An expert with hooks runs even without rows, so that each hook fires.
     if (chosen[0].numel() == 0 && !wants_any(hooks)) continue;
     if (state.profile != nullptr) note_read(*state.profile, layer, weights.experts[e]);
-    const at::Tensor made =
-        expert_output(state.spec, hooks, weights.experts[e], rows.index_select(0, chosen[0]));
     const at::Tensor share = routing.weights.index({chosen[0], chosen[1]}).unsqueeze(1);
-    sum = sum.index_add(0, chosen[0], made.to(wide).mul(share.to(wide)));
+    sum = sum.index_add(
+        0, chosen[0],
+        weighted_output(state, hooks, weights.experts[e], rows.index_select(0, chosen[0]), share));
   }
   return sum.to(x.scalar_type()).view(x.sizes());
 }
