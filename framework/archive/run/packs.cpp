@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "archive/joint/link_file.hpp"
 #include "archive/run/pack_files.hpp"
 #include "core/files/atomic_file.hpp"
 
@@ -50,17 +51,18 @@ FileDescriptor new_part(const path& name) {
 }  // namespace
 
 Packs::Packs(const RunFolder& folder, std::size_t frames_per_pack)
-    : folder_(folder), frames_per_pack_(frames_per_pack) {}
+    : folder_(folder), frames_per_pack_(frames_per_pack), writer_(folder.writer()) {}
 Packs::~Packs() = default;
 
 /// Passes the whole frames of a file to `use`, with their place for later reads.
-FrameScan Packs::recover_file(const path& file, const UseUnit& use) {
+FrameScan Packs::recover_file(const path& file, const UseUnit& use, const WantFrame& want) {
   const std::size_t number = files_.size();
   files_.push_back(file);
-  return scan_frames(file, [&](const FrameHead& head, std::uint64_t offset, const Bytes& bytes) {
+  const auto take = [&](const FrameHead& head, std::uint64_t offset, const Bytes& bytes) {
     use(head, {number, offset, head.bytes, head.checksum},
         Unit(bytes.bytes, bytes.owner, unit_subject(file, head)));
-  });
+  };
+  return scan_frames(file, take, want);
 }
 
 /// The part becomes a pack. \return number of damaged frames
@@ -88,6 +90,33 @@ std::size_t Packs::recover(const UseUnit& use) {
       damaged += recover_part(file, use);
     std::error_code ignored;
     std::filesystem::remove(file.parent_path(), ignored);  // only if it is empty
+  }
+  return damaged;
+}
+
+bool Packs::is_known(const path& file) const {
+  const auto identity = identity_of(file);
+  if (!identity) return true;  // it was removed
+  const auto known = known_.find({identity->device, identity->number});
+  return known != known_.end() && known->second >= identity->bytes;
+}
+
+void Packs::note_known(const path& file) {
+  if (const auto identity = identity_of(file))
+    known_[{identity->device, identity->number}] = identity->bytes;
+}
+
+/// The last frame of a file that grows may be there in part: it is not whole, and is left to a
+/// later look. The size is noted before the file is read, so that what is appended meanwhile is
+/// read then.
+std::size_t Packs::look(const UseUnit& use, const WantFrame& want) {
+  std::size_t damaged = 0;
+  const path own = folder_.path() / "open" / writer_;
+  for (const path& file : frame_files(folder_.path())) {
+    if (file.extension() == ".pack") next_number_ = std::max(next_number_, pack_number(file) + 1);
+    if (file.parent_path() == own || is_known(file)) continue;
+    if (!want) note_known(file);
+    damaged += recover_file(file, use, want).damaged;
   }
   return damaged;
 }
@@ -127,11 +156,9 @@ path Packs::next_pack() {
 
 /// Creates the file of the next frames. A process without a frame does not create a folder.
 void Packs::begin_part() {
-  if (writer_.empty()) {
-    const std::string name = new_writer_name();
-    make_folder(folder_.path() / "open" / name);
-    writer_ = name;
-  }
+  const std::string name = writer_.empty() ? new_writer_name() : writer_;
+  make_folder(folder_.path() / "open" / name);
+  writer_ = name;
   part_path_ = folder_.path() / "open" / writer_ / (six_digits(next_number_) + ".part");
   part_ = new_part(part_path_);
   part_end_ = 0;
@@ -186,11 +213,31 @@ void Packs::close_part() {
 /// The file becomes a pack only when its data are synced, because a pack never changes.
 void Packs::end_part() {
   make_safe();
+  files_.back() = folder_.is_shared() ? publish_among_others() : publish_part();
+}
+
+path Packs::publish_part() {
   // Before the file is closed, so that the file after a failure has another number.
-  const path pack = next_pack();
+  path pack = next_pack();
   close_part();
   publish_pack(part_path_, pack);
-  files_.back() = pack;
+  return pack;
+}
+
+/// Other processes give numbers too: the first one that is free is taken. The part keeps its first
+/// name until the run is sealed, since other processes may know its units by it.
+path Packs::publish_among_others() {
+  note_known(part_path_);
+  close_part();
+  constexpr int kNeighbours = 16;
+  for (int tried = 1;; ++tried) {
+    path pack = next_pack();
+    if (link_new_name(part_path_, pack)) return pack;
+    // Many numbers were given since the last look.
+    if (tried % kNeighbours == 0)
+      for (const path& file : pack_files(folder_.path()))
+        next_number_ = std::max(next_number_, pack_number(file) + 1);
+  }
 }
 
 /// A step of its own and not the end of `append`: its error does not concern a written frame.
@@ -203,7 +250,10 @@ bool Packs::end_if_full() {
 /// Called before the seal, which only reads.
 void Packs::finish_writing() {
   make_safe();
-  if (part_) close_part();
+  if (part_ && folder_.is_shared())
+    end_part();
+  else if (part_)
+    close_part();
 }
 
 /// The file of the last unit stays open, because the seal reads units in order of the plan, which

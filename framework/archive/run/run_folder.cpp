@@ -98,15 +98,50 @@ RunFolder::RunFolder(std::filesystem::path folder) : path_(std::move(folder)) {
   sync_folder(path_.parent_path());
 }
 
+/// The folders that others made are synced too, since their makers may have been killed before.
+RunFolder::RunFolder(std::filesystem::path folder, std::string writer)
+    : path_(std::move(folder)), writer_(std::move(writer)) {
+  make_folder(path_);
+  refuse_earlier_layout(path_);
+  make_folder(path_ / "packs");
+  make_folder(temporary());
+  sync_folder(path_);
+  sync_folder(path_.parent_path());
+}
+
+RunFolder::~RunFolder() {
+  std::error_code ignored;
+  if (is_shared()) std::filesystem::remove_all(temporary(), ignored);
+}
+
 void RunFolder::make_states() const {
-  make_folder(path_ / "states");
+  make_folder(states());
+}
+
+/// A state of any process of the run will do: it is of the same work, on the same inputs. Those of
+/// a process that had the run alone lie in the folder of the states itself.
+std::vector<path> RunFolder::state_files(const std::string& key, const std::string& name) const {
+  const std::filesystem::path own = state_file(key, name), all = path_ / "states";
+  std::vector<std::filesystem::path> files;
+  const auto add = [&](const std::filesystem::path& file) {
+    std::error_code missing;
+    if (std::filesystem::exists(file, missing)) files.push_back(file);
+  };
+  add(own);
+  if (!is_shared()) return files;
+  add(all / own.filename());
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator entry(all, ignored), end; !ignored && entry != end;
+       entry.increment(ignored))
+    if (entry->path().filename() != writer_) add(entry->path() / own.filename());
+  return files;
 }
 
 /// States belong to a key, not to a number: a changed request never finds the states of another.
 void RunFolder::remove_states(const std::string& key) const {
   std::error_code ignored;
-  if (!std::filesystem::exists(path_ / "states", ignored)) return;
-  for (const auto& entry : std::filesystem::directory_iterator(path_ / "states", ignored))
+  if (!std::filesystem::exists(states(), ignored)) return;
+  for (const auto& entry : std::filesystem::directory_iterator(states(), ignored))
     if (entry.path().filename().string().starts_with(key + "."))
       std::filesystem::remove(entry.path(), ignored);
 }
@@ -114,6 +149,7 @@ void RunFolder::remove_states(const std::string& key) const {
 /// One write of a whole block into the lock file. It is not synced: the page cache survives a crash
 /// of the process, which is all that the note is for.
 void RunFolder::note(std::string_view text) const {
+  if (!lock_) return;
   std::array<char, kNoteBytes> block{};
   text.copy(block.data(), block.size() - 1);
   [[maybe_unused]] const ssize_t written =
@@ -145,7 +181,7 @@ void RunFolder::remove_units() const {
 /// lock.
 void RunFolder::remove() {
   remove_parts({plan() / "READY", plan(), command(), path_ / "open", path_ / "packs",
-                path_ / "states", temporary(), path_});
+                path_ / "states", path_ / "tmp", path_});
   lock_.close();
 }
 

@@ -5,6 +5,7 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "archive/joint/shared_run.hpp"
 #include "archive/run/pack_files.hpp"
 #include "archive/run/plan_files.hpp"
 #include "archive/run/run_folder.hpp"
@@ -25,6 +26,31 @@ void refuse_existing(const std::filesystem::path& out) {
                      "away");
 }
 
+/// A process that has a run alone changes the files of ended processes, which may be at work here.
+void refuse_shared(const std::filesystem::path& out) {
+  if (is_shared_run(run_folder_of(out)))
+    throw UsageError(run_folder_of(out).string() +
+                     ": several processes share this run, and this one would have it alone; run it "
+                     "with lensbench run and --resume");
+}
+
+/// A run that one process began becomes one of several processes only if the user says that no
+/// process works on it.
+void require_shared(const RunFolder& folder, bool resume) {
+  if (is_shared_run(folder.path())) return;
+  if (!resume)
+    throw UsageError(folder.path().string() +
+                     ": contains a run that one process began alone; if it was interrupted, go on "
+                     "with it by --resume");
+  share_run(folder);
+}
+
+void require_same_plan(const RunFolder& folder, const RunPlan& plan) {
+  if (const auto difference = difference_from_plan(folder.plan(), plan); !difference.empty())
+    throw UsageError(folder.path().string() + ": the interrupted run has another request: " +
+                     difference + "; resume with the same request or choose another file");
+}
+
 }  // namespace
 
 RunWriter::RunWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -34,6 +60,7 @@ RunWriter::RunWriter(RunWriter&&) noexcept = default;
 RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan, bool resume,
                            const CommitRules& rules) {
   refuse_existing(out);
+  refuse_shared(out);
   auto state = std::make_unique<State>(out, plan, rules);
   // Again under the lock: another process may have sealed the run in the meantime.
   refuse_existing(out);
@@ -47,11 +74,68 @@ RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan
     throw UsageError(folder.path().string() + ": contains an interrupted run with " +
                      std::to_string(count_units(folder.path())) + " of " +
                      std::to_string(plan.cases.size()) + " cases; resume it, or remove the folder");
-  if (const auto difference = difference_from_plan(folder.plan(), plan); !difference.empty())
-    throw UsageError(folder.path().string() + ": the interrupted run has another request: " +
-                     difference + "; resume with the same request or choose another file");
+  require_same_plan(folder, plan);
   state->recover();
   return RunWriter(std::move(state));
+}
+
+RunWriter RunWriter::join(const std::filesystem::path& out, const RunPlan& plan,
+                          const JointRules& rules) {
+  refuse_existing(out);
+  auto state = std::make_unique<State>(out, plan, rules.commits, new_writer_name(rules.part));
+  const RunFolder& folder = state->folder;
+  plan_shared_run(folder, plan, rules.patience);
+  require_shared(folder, rules.resume);
+  require_same_plan(folder, plan);
+  if (!rules.environment.is_null()) require_same_environment(folder, rules.environment);
+  state->repeats_failures = rules.resume;
+  return RunWriter(std::move(state));
+}
+
+RunWriter RunWriter::join_to_finish(const std::filesystem::path& out, const RunPlan& plan,
+                                    const JointRules& rules) {
+  return join(out, with_plugins_of(plan, planned_request(run_folder_of(out) / "plan")), rules);
+}
+
+void RunWriter::look(const std::function<bool(std::int64_t index)>& wanted) {
+  state_->look(wanted);
+}
+
+void RunWriter::settle() {
+  state_->look({});
+  state_->refuse_contradictions();
+}
+
+std::vector<std::int64_t> RunWriter::given_up(std::int64_t pass) const {
+  std::vector<std::int64_t> indices;
+  const std::int64_t cases = std::ssize(state_->plan.cases);
+  // A later pass has read what this one found.
+  const bool is_read =
+      std::any_of(state_->units.begin() + (pass + 1) * cases, state_->units.end(),
+                  [](const UnitRecord& record) { return record.status != CaseStatus::planned; });
+  if (!state_->folder.is_shared() || (state_->repeats_failures && !is_read)) return indices;
+  for (std::int64_t i = 0; i < cases; ++i)
+    if (state_->record_of(i, pass).status == CaseStatus::failed) indices.push_back(i);
+  return indices;
+}
+
+std::vector<CaseOutcome> RunWriter::missing(std::int64_t passes) const {
+  std::vector<CaseOutcome> found;
+  for (std::int64_t i = 0; i < std::ssize(state_->plan.cases); ++i)
+    if (state_->is_waiting(i, passes > 0 ? passes : state_->plan.passes)) found.push_back({i, ""});
+  return found;
+}
+
+std::vector<CaseOutcome> RunWriter::failures() const {
+  std::vector<CaseOutcome> found;
+  for (std::int64_t i = 0; i < std::ssize(state_->plan.cases); ++i)
+    for (std::int64_t pass = 0; pass < state_->plan.passes; ++pass)
+      if (const UnitRecord& record = state_->record_of(i, pass);
+          record.status == CaseStatus::failed) {
+        found.push_back({i, record.error});
+        break;
+      }
+  return found;
 }
 
 RunWriter RunWriter::take_over(const std::filesystem::path& out, const RunPlan& plan) {
@@ -65,14 +149,16 @@ RunWriter RunWriter::take_over(const std::filesystem::path& out, const RunPlan& 
 
 void RunWriter::require_all_run() const {
   for (std::int64_t i = 0; i < std::ssize(state_->plan.cases); ++i)
-    if (state_->is_waiting(i))
+    if (state_->is_waiting(i, state_->plan.passes))
       throw UsageError(state_->folder.path().string() + ": case " + std::to_string(i) +
                        " has not run yet; resume the run before sealing it");
 }
 
 void RunWriter::keep_command(const nlohmann::json& command) {
   const RunFolder& folder = state_->folder;
-  if (!std::filesystem::exists(folder.command()))
+  if (folder.is_shared())
+    keep_first(folder, folder.command(), command);
+  else if (!std::filesystem::exists(folder.command()))
     write_file_atomically(folder.command(), canonical_json(command), folder.temporary());
 }
 
@@ -122,6 +208,11 @@ void RunWriter::make_safe() {
   state_->make_safe();
 }
 
+void RunWriter::finish_writing() {
+  state_->make_safe();
+  state_->packs.finish_writing();
+}
+
 std::int64_t RunWriter::failed_receipts() const {
   return state_->failed_receipts;
 }
@@ -146,12 +237,12 @@ void RunWriter::commit_state(std::int64_t index, std::int64_t pass, const std::s
 std::optional<Dataset> RunWriter::state(std::int64_t index, std::int64_t pass,
                                         const std::string& name) const {
   const std::string& key = state_->key_of_state(index, pass);
-  const auto file = state_->folder.state_file(key, name);
-  if (!std::filesystem::exists(file)) return std::nullopt;
-  try {
-    return read_single_unit(file, key)->read("state");
-  } catch (const InputError&) {
-    // A damaged state is as good as none: the work begins anew.
+  for (const auto& file : state_->folder.state_files(key, name)) {
+    try {
+      return read_single_unit(file, key)->read("state");
+    } catch (const InputError&) {
+      // A damaged state is as good as none: the work begins anew.
+    }
   }
   return std::nullopt;
 }
@@ -182,21 +273,26 @@ void RunWriter::discard() {
 SealResult RunWriter::seal(const std::map<std::string, Dataset>& summaries,
                            const std::map<std::int64_t, std::string>& vocabulary,
                            const std::map<std::int64_t, std::string>& vocabulary_bytes,
-                           const nlohmann::json& environment, const nlohmann::json& run) {
+                           const nlohmann::json& environment, const nlohmann::json& run,
+                           bool costs) {
   require_all_run();
   state_->packs.finish_writing();
-  const SealInput input{
-      state_->plan,
-      state_->units,
-      [&](std::size_t at, const std::string& name) {
-        return state_->read(static_cast<std::int64_t>(at), name);
-      },
-      [&](std::size_t at) { return state_->unit_at(static_cast<std::int64_t>(at)).costs(); },
-      summaries,
-      vocabulary,
-      vocabulary_bytes,
-      environment,
-      run};
+  std::function<CaseCosts(std::size_t)> costs_of;
+  if (costs)
+    costs_of = [&](std::size_t at) {
+      return state_->unit_at(static_cast<std::int64_t>(at)).costs();
+    };
+  const SealInput input{state_->plan,
+                        state_->units,
+                        [&](std::size_t at, const std::string& name) {
+                          return state_->read(static_cast<std::int64_t>(at), name);
+                        },
+                        costs_of,
+                        summaries,
+                        vocabulary,
+                        vocabulary_bytes,
+                        environment,
+                        run};
   const SealResult result = write_archive(state_->out, state_->folder, input);
   state_->folder.remove();
   return result;
