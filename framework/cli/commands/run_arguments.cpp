@@ -74,7 +74,7 @@ void read_request(const Options& options, RunRequest& request) {
   request.profile = options.flag("profile");
   request.share = !options.flag("no-share");
   request.place = placement(options.text("place"));
-  request.resume = options.flag("resume");
+  request.resume = options.knows("resume") && options.flag("resume");
   request.commit_every_s = seconds_between_commits(options.text("commit-every"));
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
   // The archive keeps the file as it was, not only the options that came from it.
@@ -99,7 +99,10 @@ RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
   run.prompts_file = options.text("prompts");
   run.pictures = picture_arguments(options);
   run.out = options.text("out");
-  run.progress_json = options.text("progress") == "json";
+  // `plan` has neither of the two.
+  if (options.knows("shard") && options.given("shard"))
+    run.shard = parse_shard(options.text("shard"));
+  run.progress_json = options.knows("progress") && options.text("progress") == "json";
   run.quiet = options.flag("quiet");
   run.json = options.flag("json");
   return run;

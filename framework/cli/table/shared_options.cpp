@@ -129,6 +129,11 @@ std::vector<Option> run_options() {
        .argument = "",
        .help = "measure time and bytes of each layer and component, for lensbench show"},
       {.name = "resume", .argument = "", .help = "continue an interrupted run with the same --out"},
+      {.name = "shard",
+       .argument = "I/N",
+       .help =
+           "run the I-th of N parts of the run, seal nothing: processes of any scheduler work on "
+           "one run in this way (lensbench plan prints what to submit, lensbench seal joins it)"},
       {.name = "commit-every",
        .argument = "SECONDS",
        .help = "make finished cases safe on disk at least this often; a power cut costs those "
