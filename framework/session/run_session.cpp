@@ -296,7 +296,7 @@ RunSession::Outcome RunSession::complete(RunWriter& writer, const fs::path& out,
   WatchedRun watched(writer, out, started_, cases_);
   Outcome outcome;
   outcome.report = run_cases(watched.sink(), ending.only_finish, ending.source);
-  if (outcome.report.interrupted) return outcome;
+  if (outcome.report.interrupted || outcome.report.unfinished_pass) return outcome;
   const int code = outcome.report.exit_code();
   if (outcome.report.completed.empty() && (code == 2 || code == 3)) {
     // The request or every prompt was wrong: an empty archive would only block the next attempt.
@@ -338,7 +338,7 @@ SealResult RunSession::save(const Kept& kept, const fs::path& out) const {
 
 /// An interruption comes first, then failures of cases, then receipts.
 int RunSession::Outcome::exit_code() const {
-  if (report.interrupted) return 5;
+  if (report.interrupted || report.unfinished_pass) return 5;
   if (const int code = report.exit_code(); code != 0) return code;
   return failed_receipts == 0 ? 0 : 1;
 }

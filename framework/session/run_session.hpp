@@ -16,6 +16,7 @@
 #include "archive/run/run_writer.hpp"
 #include "bench/runner.hpp"
 #include "plugin/plugin_host.hpp"
+#include "session/joint/rank_link.hpp"
 #include "session/joint/shard.hpp"
 #include "session/kept_results.hpp"
 #include "session/open_parts.hpp"
@@ -110,6 +111,14 @@ class RunSession {
   /// \throws as `RunWriter::join`
   ShardOutcome execute_shard(const std::filesystem::path& out, const std::vector<std::string>& argv,
                              const Shard& shard);
+
+  /// Runs the cases that this rank gets. Rank 0 plans the run, deals its cases and seals it; in the
+  /// others the outcome has no archive.
+  /// \throws as `RunWriter::join`; UsageError if there is a run of this name and the request does
+  /// not
+  ///   resume it
+  Outcome execute_rank(const std::filesystem::path& out, const std::vector<std::string>& argv,
+                       RankLink& link);
 
   /// Calls the experiment's `finish` and seals a run whose cases are over, with the plug-ins that
   /// computed them.

@@ -108,15 +108,18 @@ void RunWriter::settle() {
 
 std::vector<std::int64_t> RunWriter::given_up(std::int64_t pass) const {
   std::vector<std::int64_t> indices;
-  const std::int64_t cases = std::ssize(state_->plan.cases);
-  // A later pass has read what this one found.
-  const bool is_read =
-      std::any_of(state_->units.begin() + (pass + 1) * cases, state_->units.end(),
-                  [](const UnitRecord& record) { return record.status != CaseStatus::planned; });
-  if (!state_->folder.is_shared() || (state_->repeats_failures && !is_read)) return indices;
-  for (std::int64_t i = 0; i < cases; ++i)
+  if (state_->repeats(pass)) return indices;
+  for (std::int64_t i = 0; i < std::ssize(state_->plan.cases); ++i)
     if (state_->record_of(i, pass).status == CaseStatus::failed) indices.push_back(i);
   return indices;
+}
+
+bool RunWriter::waits(std::int64_t index, std::int64_t pass) const {
+  const auto status = [&](std::int64_t one) { return state_->record_of(index, one).status; };
+  for (std::int64_t earlier = 0; earlier < pass; ++earlier)
+    if (status(earlier) != CaseStatus::complete) return false;
+  if (status(pass) != CaseStatus::failed) return status(pass) == CaseStatus::planned;
+  return state_->repeats(pass);
 }
 
 std::vector<CaseOutcome> RunWriter::missing(std::int64_t passes) const {

@@ -94,6 +94,10 @@ class RunWriter {
   /// and no later pass has begun.
   std::vector<std::int64_t> given_up(std::int64_t pass) const;
 
+  /// Whether a case has still to run in a pass: it is not complete there, has not been given up,
+  /// and did not fail in an earlier pass.
+  bool waits(std::int64_t index, std::int64_t pass) const;
+
   /// Takes in what the processes that share the run have written. \param wanted  cases whose units
   /// are read; empty: all \throws RunError
   void look(const std::function<bool(std::int64_t index)>& wanted = {});

@@ -1,5 +1,6 @@
 #include "archive/run/writer_state.hpp"
 
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <utility>
 
@@ -74,6 +75,14 @@ bool RunWriter::State::is_waiting(std::int64_t index, std::int64_t passes) const
     if (status == CaseStatus::failed) return false;
   }
   return false;
+}
+
+bool RunWriter::State::repeats(std::int64_t pass) const {
+  if (!folder.is_shared()) return true;
+  const auto later = units.begin() + (pass + 1) * std::ssize(plan.cases);
+  return repeats_failures && std::none_of(later, units.end(), [](const UnitRecord& record) {
+           return record.status != CaseStatus::planned;
+         });
 }
 
 void RunWriter::State::check_names_of_pass(const std::map<std::string, Dataset>& saved,

@@ -35,6 +35,9 @@ struct RunWriter::State {
   /// Whether one of the first passes of a case has still to run: after a failure, later passes do
   /// not. \param passes  number of passes
   bool is_waiting(std::int64_t index, std::int64_t passes) const;
+  /// Whether cases that failed a pass run again: always if one process has the run; else in a
+  /// resume, unless a later pass has read what this one found.
+  bool repeats(std::int64_t pass) const;
   void check_names_of_pass(const std::map<std::string, Dataset>& saved, std::int64_t pass) const;
   void check_joinable_with_others(const std::map<std::string, Dataset>& saved) const;
   void write(std::int64_t index, std::int64_t pass, const std::string& error,

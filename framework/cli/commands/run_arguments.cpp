@@ -7,6 +7,8 @@
 #include <limits>
 #include <system_error>
 
+#include "bench/run/case_parts.hpp"
+
 namespace lensbench::cli {
 namespace {
 
@@ -57,6 +59,13 @@ PictureArguments picture_arguments(const Options& options) {
 
 namespace {
 
+std::int64_t block_cases(const Options& options) {
+  if (options.count("block") > static_cast<std::uint64_t>(kMostBlockCases))
+    throw UsageError("--block is " + options.text("block") + "; expected at most " +
+                     std::to_string(kMostBlockCases) + ", or 0 for a number that fits the run");
+  return static_cast<std::int64_t>(options.count("block"));
+}
+
 Placement placement(const std::string& word) {
   if (word == "stream") return Placement::stream;
   return word == "memory" ? Placement::memory : Placement::automatic;
@@ -75,6 +84,7 @@ void read_request(const Options& options, RunRequest& request) {
   request.share = !options.flag("no-share");
   request.place = placement(options.text("place"));
   request.resume = options.knows("resume") && options.flag("resume");
+  request.block_cases = block_cases(options);
   request.commit_every_s = seconds_between_commits(options.text("commit-every"));
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
   // The archive keeps the file as it was, not only the options that came from it.

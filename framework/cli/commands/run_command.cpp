@@ -6,6 +6,7 @@
 #include "cli/commands/entry_help.hpp"
 #include "cli/commands/resume.hpp"
 #include "cli/commands/run/prepared.hpp"
+#include "cli/commands/run/rank_run.hpp"
 #include "cli/commands/run/say_outcome.hpp"
 #include "cli/commands/run/shard_run.hpp"
 #include "cli/commands/run_arguments.hpp"
@@ -14,6 +15,7 @@
 #include "cli/shell/help.hpp"
 #include "core/text/shell_words.hpp"
 #include "session/environment.hpp"
+#include "session/joint/launcher.hpp"
 #include "session/parameter_files.hpp"
 #include "session/run_session.hpp"
 
@@ -48,7 +50,10 @@ RunSession::Outcome execute(RunSession& session, const RunArguments& arguments,
 /// Command `run` or `tool`, from its arguments to the exit code. Everything that can be wrong with
 /// the request is found before the first case runs.
 int run_entry(PluginEntryKind kind, const Options& options) {
-  const RunArguments arguments = run_arguments(kind, options);
+  RunArguments arguments = run_arguments(kind, options);
+  // A shard is a process of its own, whatever starts it.
+  const Launch launch = arguments.shard ? Launch() : launch_of_process();
+  check_launch(arguments, launch);
   GivenCases given = cases_of(arguments);
   check_shard_arguments(arguments, number_of(given.cases));
   RunSession session(arguments.request, terminal_listener(number_of(given.cases), arguments.quiet,
@@ -57,6 +62,7 @@ int run_entry(PluginEntryKind kind, const Options& options) {
   session.prepare(required_cases(std::move(given.cases), session.reads_prompts()),
                   std::move(given.inputs));
   const auto path = archive_path(arguments);
+  if (launch.processes > 1) return run_rank(session, arguments, options, launch);
   // The process was killed between sealing and cleaning up: only the latter is left.
   if (arguments.request.resume && fs::exists(path)) return finish_and_say(session, arguments, path);
   const std::string resume =

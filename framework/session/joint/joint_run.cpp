@@ -6,6 +6,7 @@
 #include "archive/run/run_folder.hpp"
 #include "core/text/suggest.hpp"
 #include "session/environment.hpp"
+#include "session/joint/failures.hpp"
 #include "session/joint/joint_cases.hpp"
 #include "session/process/exit_guard.hpp"
 #include "session/process/interrupts.hpp"
@@ -49,15 +50,6 @@ void require_one_complete(const RunWriter& writer, std::int64_t last_pass, const
                  (failures.empty() ? "" : failures.front().error) +
                  "; run the shards again with "
                  "--resume after a correction, or remove the folder of the run");
-}
-
-/// Failures of all processes, of which a report has only those of its own.
-std::vector<CaseFailure> failures_of(const RunWriter& writer) {
-  constexpr int kOfARun = 5;
-  std::vector<CaseFailure> failures;
-  for (const CaseOutcome& one : writer.failures())
-    failures.push_back({one.index, one.error, kOfARun});
-  return failures;
 }
 
 }  // namespace

@@ -82,7 +82,8 @@ PlannedRun planned(const RunSession& session, const RunArguments& arguments,
   plan.passes = session.plan().passes;
   for (const CaseSpan& span : shares_of(tokens, parts))
     plan.parts.push_back({span.end - span.first, sum_of_tokens(tokens, span)});
-  plan.blocks = std::ssize(blocks_of(session.groups(), tokens, parts));
+  plan.blocks =
+      std::ssize(blocks_of(session.groups(), tokens, parts, arguments.request.block_cases));
   return plan;
 }
 

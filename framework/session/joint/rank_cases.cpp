@@ -1,0 +1,80 @@
+#include "session/joint/rank_cases.hpp"
+
+#include <algorithm>
+
+namespace lensbench {
+
+/// An error of this rank ends all processes before this object goes.
+RankCases::~RankCases() {
+  if (server_.joinable()) server_.detach();
+}
+
+void RankCases::begin(const CaseGroups& groups) {
+  groups_.emplace(groups);
+  if (link_.is_first()) blocks_ = blocks_of(groups, tokens_, link_.size(), run_.block_cases);
+}
+
+/// Only rank 0 knows which cases are over, so that the others need not read the files of the run.
+void RankCases::begin_pass(std::int64_t pass) {
+  pass_ = pass;
+  has_more_ = true;
+  if (!link_.is_first()) return;
+  for (std::vector<std::int64_t> block : blocks_) {
+    std::erase_if(block, [&](std::int64_t index) { return !run_.is_waiting(pass, index); });
+    if (!block.empty()) queue_.push_back(std::move(block));
+  }
+  server_ = std::thread([this] {
+    try {
+      link_.serve([this] { return take(); });
+    } catch (...) {
+      fault_ = std::current_exception();
+    }
+  });
+}
+
+std::vector<std::int64_t> RankCases::take() {
+  const std::lock_guard lock(mutex_);
+  if (queue_.empty()) return {};
+  std::vector<std::int64_t> block = std::move(queue_.front());
+  queue_.pop_front();
+  return block;
+}
+
+CaseGroups RankCases::next(std::int64_t pass) {
+  if (pass_ != pass) begin_pass(pass);
+  const auto cases = link_.is_first() ? take() : link_.ask();
+  has_more_ = !cases.empty();
+  return groups_->of(cases);
+}
+
+void RankCases::end_serving() {
+  if (!server_.joinable()) return;
+  server_.join();
+  if (fault_) std::rethrow_exception(fault_);
+}
+
+bool RankCases::ends(std::int64_t pass) {
+  end_serving();
+  if (pass + 1 == run_.passes) run_.finish_writing();
+  if (!link_.all(true)) return false;
+  const bool over = link_.of_first(link_.is_first() && run_.is_over(pass));
+  if (over && pass + 1 < run_.passes && !link_.is_first()) run_.look();
+  return over;
+}
+
+/// The other ranks finish the blocks that they have, and see at the end of the pass that one of
+/// them was stopped. A signal mostly comes to all of them.
+void RankCases::stop() {
+  if (link_.is_first()) {
+    {
+      const std::lock_guard lock(mutex_);
+      queue_.clear();
+    }
+    end_serving();
+  } else if (has_more_ && pass_ >= 0) {
+    link_.leave();
+  }
+  link_.all(false);
+}
+
+}  // namespace lensbench

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "bench/run/case_parts.hpp"
+#include "bench/run/case_source.hpp"
+#include "session/joint/rank_link.hpp"
+
+namespace lensbench {
+
+/// Cases that rank 0 deals in blocks to the ranks that ask, so that all end at about the same time,
+/// however fast each is. Rank 0 computes too, while a thread of it answers the others.
+class RankCases final : public CaseSource {
+ public:
+  /// What the source asks of the run.
+  struct Run {
+    std::int64_t passes = 1;
+    std::int64_t block_cases = 0;  ///< cases of a block; 0: see `blocks_of`
+    /// In rank 0: whether a case has to run in a pass.
+    std::function<bool(std::int64_t pass, std::int64_t index)> is_waiting;
+    /// Makes the cases of this rank safe for good, after the last pass.
+    std::function<void()> finish_writing;
+    /// In rank 0, when all ranks have ended a pass: takes in what they wrote.
+    /// \return whether the pass is over
+    std::function<bool(std::int64_t pass)> is_over;
+    /// In other ranks, before a later pass: takes in what all have written.
+    std::function<void()> look;
+  };
+
+  /// \param tokens  tokens of each case of the run
+  RankCases(RankLink& link, std::vector<std::int64_t> tokens, Run run)
+      : link_(link), tokens_(std::move(tokens)), run_(std::move(run)) {}
+  ~RankCases() override;
+
+  void begin(const CaseGroups& groups) override;
+  CaseGroups next(std::int64_t pass) override;
+  bool ends(std::int64_t pass) override;
+  bool sums_up() const override { return link_.is_first(); }
+  bool is_shared() const override { return true; }
+
+  /// Ends the pass for all ranks, when this one was interrupted.
+  void stop();
+
+ private:
+  void begin_pass(std::int64_t pass);
+  /// The next block, for this rank or for another one.
+  std::vector<std::int64_t> take();
+  void end_serving();
+
+  RankLink& link_;
+  std::vector<std::int64_t> tokens_;
+  Run run_;
+  std::optional<GroupsOfParts> groups_;
+  std::vector<std::vector<std::int64_t>> blocks_;  ///< of all cases, in rank 0
+
+  std::int64_t pass_ = -1;
+  bool has_more_ = false;  ///< the last answer of rank 0 was not empty
+  std::mutex mutex_;
+  std::deque<std::vector<std::int64_t>> queue_;  ///< blocks that nobody has taken
+  std::thread server_;
+  std::exception_ptr fault_;  ///< of the thread
+};
+
+}  // namespace lensbench
