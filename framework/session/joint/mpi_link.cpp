@@ -122,9 +122,10 @@ RankLink::~RankLink() = default;
 void require_mpi_part(const std::string& launcher) {
   if (!find_mpi_library().empty()) return;
   throw UsageError(
-      "a launcher started several processes (" + launcher + "), and " + kMpiLibrary +
-      ", with which they share one run, is missing: build lensbench where CMake finds MPI (Debian: "
-      "libopenmpi-dev), or give each process a part of the run with --shard I/N");
+      launcher + ": a launcher started several processes, and " + kMpiLibrary +
+      ", with which they share one run, is missing; build lensbench where CMake finds MPI (Debian: "
+      "libopenmpi-dev), give each process a part of the run with --shard I/N, or unset " +
+      launcher + " if this is the only process");
 }
 
 std::unique_ptr<RankLink> join_ranks() {
