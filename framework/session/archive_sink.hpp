@@ -48,7 +48,7 @@ class ArchiveSink final : public ResultSink {
   void note(std::int64_t index, const std::string& tool) override {
     now_ = index < 0 ? "" : "case '" + cases_[static_cast<std::size_t>(index)].id + "'";
     if (!now_.empty() && !tool.empty()) now_ += ", tool '" + tool + "'";
-    writer_.note(now_);
+    writer_.note(now_, index);
     crash_.note(now_);
   }
   /// The case and tool that run now; empty if none does.

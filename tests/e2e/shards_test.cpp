@@ -68,6 +68,21 @@ TEST_F(Shards, GoOnAfterAKillWithTheSameFile) {
   EXPECT_EQ(file_digest("a.h5"), file_digest("whole.h5"));
 }
 
+// Otherwise every process that resumes the run would end in the same case.
+TEST_F(Shards, GiveUpACaseInWhichTwoProcessesEnded) {
+  name_ = "two_passes";
+  setenv("LENSBENCH_TEST_KILL", "pass 0 case 1", 1);
+  EXPECT_EQ(shard("a.h5", "1/1").exit_code, -SIGKILL);
+  EXPECT_EQ(shard("a.h5", "1/1", {"--resume"}).exit_code, -SIGKILL);
+  const Outcome third = shard("a.h5", "1/1", {"--resume"});
+  unsetenv("LENSBENCH_TEST_KILL");
+  EXPECT_EQ(third.exit_code, 5) << third.err;
+  EXPECT_THAT(third.err, HasSubstr("(1 failed)"));
+  const Outcome sealed = seal("a.h5");
+  EXPECT_EQ(sealed.exit_code, 5);
+  EXPECT_THAT(sealed.err, HasSubstr("'line-2' failed: ended its process (2 times)"));
+}
+
 TEST_F(Shards, MayRunTwiceAtOneTime) {
   run_and_seal("whole.h5", {"1/1"});
   auto command = words("a.h5");

@@ -38,6 +38,15 @@ FileDescriptor lock(const path& file) {
   throw RunError(file.string() + ": cannot be locked: " + errno_text(errno));
 }
 
+/// File of the note of a process that shares a run.
+FileDescriptor open_note(const path& file) {
+  FileDescriptor descriptor(uninterrupted([&] {
+    return ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  }));
+  if (!descriptor) throw RunError(file.string() + ": cannot be created: " + errno_text(errno));
+  return descriptor;
+}
+
 // The note fills a block of this size, so that a shorter text replaces a longer one. Several
 // threads may name a task each.
 constexpr std::size_t kNoteBytes = 1024;
@@ -105,13 +114,32 @@ RunFolder::RunFolder(std::filesystem::path folder, std::string writer)
   refuse_earlier_layout(path_);
   make_folder(path_ / "packs");
   make_folder(temporary());
+  make_folder(notes());
+  lock_ = open_note(notes() / writer_);
   sync_folder(path_);
   sync_folder(path_.parent_path());
 }
 
+/// A process that is killed leaves its note.
 RunFolder::~RunFolder() {
+  if (!is_shared()) return;
   std::error_code ignored;
-  if (is_shared()) std::filesystem::remove_all(temporary(), ignored);
+  std::filesystem::remove(notes() / writer_, ignored);
+  std::filesystem::remove_all(temporary(), ignored);
+}
+
+std::vector<std::string> RunFolder::notes_of_others() const {
+  std::vector<std::string> found;
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator entry(notes(), ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    if (entry->path().filename() == writer_) continue;
+    const FileDescriptor file(uninterrupted(
+        [&] { return ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }));
+    if (std::string note = file ? read_note(file.get()) : ""; !note.empty())
+      found.push_back(std::move(note));
+  }
+  return found;
 }
 
 void RunFolder::make_states() const {
@@ -146,10 +174,9 @@ void RunFolder::remove_states(const std::string& key) const {
       std::filesystem::remove(entry.path(), ignored);
 }
 
-/// One write of a whole block into the lock file. It is not synced: the page cache survives a crash
-/// of the process, which is all that the note is for.
+/// One write of a whole block into the lock file, or the file of the process. It is not synced: the
+/// page cache survives a crash of the process, which is all that the note is for.
 void RunFolder::note(std::string_view text) const {
-  if (!lock_) return;
   std::array<char, kNoteBytes> block{};
   text.copy(block.data(), block.size() - 1);
   [[maybe_unused]] const ssize_t written =

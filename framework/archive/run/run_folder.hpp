@@ -21,7 +21,7 @@ class RunFolder {
   /// \param writer  name of this process, unique among those of all machines
   /// \throws UsageError if the folder is from an earlier version; RunError
   RunFolder(std::filesystem::path path, std::string writer);
-  /// Removes the folder of temporary files of a process that shares a run.
+  /// Removes the temporary files and the note of a process that shares a run.
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
@@ -47,8 +47,11 @@ class RunFolder {
   /// Removes the states that this process kept of a case.
   void remove_states(const std::string& key) const;
   /// Notes what the process does now, for the process that goes on after a crash. Errors are
-  /// ignored, since the note is only for a message. Nothing is noted in a folder that is shared.
+  /// ignored.
   void note(std::string_view text) const;
+  /// What the other processes of a folder that is shared noted last and did not take back: those
+  /// that have not ended properly, or are at work.
+  std::vector<std::string> notes_of_others() const;
   /// What the previous process noted last; empty if it ended properly.
   const std::string& last_note() const { return last_note_; }
   /// Removes the units and states of a run whose plan is not complete.
@@ -64,10 +67,11 @@ class RunFolder {
     return is_shared() ? path_ / kind / writer_ : path_ / kind;
   }
   std::filesystem::path states() const { return of_writer("states"); }
+  std::filesystem::path notes() const { return path_ / "notes"; }
 
   std::filesystem::path path_;
   std::string writer_;
-  FileDescriptor lock_;
+  FileDescriptor lock_;  ///< has the note too; in a folder that is shared the note alone
   std::string last_note_;
 };
 

@@ -89,6 +89,7 @@ RunWriter RunWriter::join(const std::filesystem::path& out, const RunPlan& plan,
   require_same_plan(folder, plan);
   if (!rules.environment.is_null()) require_same_environment(folder, rules.environment);
   state->repeats_failures = rules.resume;
+  if (rules.resume) state->count_ended_processes();
   return RunWriter(std::move(state));
 }
 
@@ -250,8 +251,15 @@ std::optional<Dataset> RunWriter::state(std::int64_t index, std::int64_t pass,
   return std::nullopt;
 }
 
-void RunWriter::note(const std::string& text) {
-  state_->folder.note(text);
+/// The number of the case comes first, so that a process that shares the run finds it.
+void RunWriter::note(const std::string& text, std::int64_t index) {
+  const RunFolder& folder = state_->folder;
+  const bool with_number = folder.is_shared() && index >= 0;
+  folder.note(with_number ? std::to_string(index) + " " + text : text);
+}
+
+const std::map<std::int64_t, int>& RunWriter::ended_processes() const {
+  return state_->ended_processes;
 }
 
 const std::string& RunWriter::crashed_in() const {

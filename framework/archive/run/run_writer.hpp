@@ -151,7 +151,11 @@ class RunWriter {
   void keep_command(const nlohmann::json& command);
 
   /// Notes what the process does now, for a message after a crash; "" for nothing.
-  void note(const std::string& text);
+  /// \param index  number of the case that runs; -1: none
+  void note(const std::string& text, std::int64_t index = -1);
+  /// Cases that ran when processes ended without notice that shared the run, with the number of
+  /// these processes. Empty unless the run is resumed: they may be at work otherwise.
+  const std::map<std::int64_t, int>& ended_processes() const;
   /// What the process that wrote this run before did when it ended without notice; empty if there
   /// was none, or it ended properly.
   const std::string& crashed_in() const;

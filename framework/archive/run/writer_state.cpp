@@ -1,6 +1,7 @@
 #include "archive/run/writer_state.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <lensbench/error.hpp>
 #include <utility>
 
@@ -169,6 +170,14 @@ void RunWriter::State::look(const std::function<bool(std::int64_t index)>& wante
   if (wanted) want = [&](const FrameHead& head) { return wanted(head.index); };
   packs.look(recovering(), want);
   has_states = true;
+}
+
+void RunWriter::State::count_ended_processes() {
+  for (const std::string& note : folder.notes_of_others()) {
+    std::int64_t index = -1;
+    std::from_chars(note.data(), note.data() + note.size(), index);
+    if (index >= 0 && index < std::ssize(plan.cases)) ++ended_processes[index];
+  }
 }
 
 /// Every unit is read once more, since the plan and not the files decides which is the first.

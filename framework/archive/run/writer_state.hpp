@@ -56,6 +56,8 @@ struct RunWriter::State {
   /// Takes in the units of all processes that share the run.
   /// \param wanted  cases whose units are read; empty: all
   void look(const std::function<bool(std::int64_t index)>& wanted);
+  /// Counts the processes that ended without notice, by their cases.
+  void count_ended_processes();
   /// Decides which units of processes that did not know of each other cannot be joined.
   void refuse_contradictions();
   /// The first of two complete units of a case counts, so that it never changes; a complete one
@@ -76,8 +78,9 @@ struct RunWriter::State {
   RunFolder folder;
   Packs packs;
   std::vector<UnitRecord> units;
-  std::map<std::string, std::size_t> slots;  ///< by the keys of the units
-  bool repeats_failures = true;              ///< cases that failed before run again
+  std::map<std::string, std::size_t> slots;     ///< by the keys of the units
+  std::map<std::int64_t, int> ended_processes;  ///< by the case that ran
+  bool repeats_failures = true;                 ///< cases that failed before run again
   std::map<std::vector<std::string>, std::shared_ptr<const std::vector<std::string>>> name_lists;
   std::map<std::string, Dataset> outlines;
   std::map<std::string, std::int64_t> pass_of;  ///< pass that saves a dataset of that name

@@ -66,6 +66,15 @@ std::vector<std::vector<std::int64_t>> blocks_of(const CaseGroups& groups,
   return blocks;
 }
 
+CaseGroups apart(const CaseGroups& groups, const std::set<std::int64_t>& first) {
+  CaseGroups begin, rest;
+  for (const auto& group : groups)
+    for (const std::int64_t index : group)
+      (first.contains(index) ? begin : rest).push_back({index});
+  begin.insert(begin.end(), rest.begin(), rest.end());
+  return begin;
+}
+
 GroupsOfParts::GroupsOfParts(const CaseGroups& groups) {
   for (std::size_t group = 0; group < groups.size(); ++group)
     for (const std::int64_t index : groups[group]) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "bench/run/case_source.hpp"
@@ -34,6 +35,9 @@ inline constexpr std::int64_t kMostBlockCases = 256;
 std::vector<std::vector<std::int64_t>> blocks_of(const CaseGroups& groups,
                                                  const std::vector<std::int64_t>& tokens,
                                                  std::int64_t processes, std::int64_t cases = 0);
+
+/// Each case in a group of its own, the given ones first.
+CaseGroups apart(const CaseGroups& groups, const std::set<std::int64_t>& first);
 
 /// Finds the groups of a part of the cases.
 class GroupsOfParts {

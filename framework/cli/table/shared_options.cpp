@@ -128,7 +128,9 @@ std::vector<Option> run_options() {
       {.name = "profile",
        .argument = "",
        .help = "measure time and bytes of each layer and component, for lensbench show"},
-      {.name = "resume", .argument = "", .help = "continue an interrupted run with the same --out"},
+      {.name = "resume",
+       .argument = "",
+       .help = "continue an interrupted run with the same --out, when its processes have ended"},
       {.name = "shard",
        .argument = "I/N",
        .help =

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -20,7 +21,8 @@ class ShardCases final : public CaseSource {
   struct Run {
     std::int64_t passes = 1;
     /// Tells which cases this process computes, before the first one.
-    std::function<void(const CaseSpan& cases)> begin;
+    /// \return those of them that ran when an earlier process ended: each runs alone then
+    std::function<std::set<std::int64_t>(const CaseSpan& cases)> begin;
     /// Whether all processes have ended a pass.
     std::function<bool(std::int64_t pass)> is_over;
   };
@@ -50,11 +52,14 @@ class ShardCases final : public CaseSource {
 /// All cases of a run that other processes worked on, for a process that goes on alone and seals.
 class RemainingCases final : public CaseSource {
  public:
-  /// \param settle  called after the last pass, before the summary
-  RemainingCases(std::int64_t passes, std::function<void()> settle)
-      : passes_(passes), settle_(std::move(settle)) {}
+  /// \param suspects  cases that ran when an earlier process ended: each runs alone then
+  /// \param settle    called after the last pass, before the summary
+  RemainingCases(std::int64_t passes, std::set<std::int64_t> suspects, std::function<void()> settle)
+      : passes_(passes), suspects_(std::move(suspects)), settle_(std::move(settle)) {}
 
-  void begin(const CaseGroups& groups) override { all_.begin(groups); }
+  void begin(const CaseGroups& groups) override {
+    all_.begin(suspects_.empty() ? groups : apart(groups, suspects_));
+  }
   CaseGroups next(std::int64_t pass) override { return all_.next(pass); }
   bool ends(std::int64_t pass) override {
     if (pass + 1 == passes_) settle_();
@@ -66,6 +71,7 @@ class RemainingCases final : public CaseSource {
  private:
   AllCases all_;
   std::int64_t passes_;
+  std::set<std::int64_t> suspects_;
   std::function<void()> settle_;
 };
 

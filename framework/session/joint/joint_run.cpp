@@ -6,6 +6,7 @@
 #include "archive/run/run_folder.hpp"
 #include "core/text/suggest.hpp"
 #include "session/environment.hpp"
+#include "session/joint/ended_processes.hpp"
 #include "session/joint/failures.hpp"
 #include "session/joint/joint_cases.hpp"
 #include "session/process/exit_guard.hpp"
@@ -114,6 +115,7 @@ RunSession::ShardOutcome RunSession::execute_shard(const fs::path& out,
       writer.look();
     else
       writer.look([cases](std::int64_t index) { return is_in(cases, index); });
+    return give_up_cases(writer, plan_.passes, cases);
   };
   run.is_over = [&](std::int64_t pass) {
     writer.look();
@@ -140,7 +142,8 @@ RunSession::Outcome RunSession::execute_remaining(const fs::path& out,
                      "--resume, or run a part of it by --shard");
   auto writer = RunWriter::join(out, plan_, joint_rules("0"));
   writer.look();
-  RemainingCases source(plan_.passes, [&] { writer.settle(); });
+  RemainingCases source(plan_.passes, give_up_cases(writer, plan_.passes, {0, std::ssize(cases_)}),
+                        [&] { writer.settle(); });
   Ending ending;
   ending.source = &source;
   Outcome outcome = complete(writer, out, argv, ending);

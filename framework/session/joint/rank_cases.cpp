@@ -9,9 +9,12 @@ RankCases::~RankCases() {
   if (server_.joinable()) server_.detach();
 }
 
+/// All ranks run cases alone if one of them may end its process, so that its note is of one case.
 void RankCases::begin(const CaseGroups& groups) {
-  groups_.emplace(groups);
-  if (link_.is_first()) blocks_ = blocks_of(groups, tokens_, link_.size(), run_.block_cases);
+  const bool alone = link_.of_first(link_.is_first() && !run_.suspects.empty());
+  const CaseGroups all = alone ? apart(groups, {}) : groups;
+  groups_.emplace(all);
+  if (link_.is_first()) blocks_ = blocks_of(all, tokens_, link_.size(), run_.block_cases);
 }
 
 /// Only rank 0 knows which cases are over, so that the others need not read the files of the run.
@@ -19,10 +22,17 @@ void RankCases::begin_pass(std::int64_t pass) {
   pass_ = pass;
   has_more_ = true;
   if (!link_.is_first()) return;
+  for (const std::int64_t index : run_.suspects)
+    if (run_.is_waiting(pass, index)) suspects_.push_back(index);
   for (std::vector<std::int64_t> block : blocks_) {
-    std::erase_if(block, [&](std::int64_t index) { return !run_.is_waiting(pass, index); });
+    std::erase_if(block, [&](std::int64_t index) {
+      return run_.suspects.contains(index) || !run_.is_waiting(pass, index);
+    });
     if (!block.empty()) queue_.push_back(std::move(block));
   }
+}
+
+void RankCases::begin_serving() {
   server_ = std::thread([this] {
     try {
       link_.serve([this] { return take(); });
@@ -40,8 +50,15 @@ std::vector<std::int64_t> RankCases::take() {
   return block;
 }
 
+/// The other ranks wait for their first answer until rank 0 has run the suspects.
 CaseGroups RankCases::next(std::int64_t pass) {
   if (pass_ != pass) begin_pass(pass);
+  if (!suspects_.empty()) {
+    const std::int64_t suspect = suspects_.front();
+    suspects_.pop_front();
+    return {{suspect}};
+  }
+  if (link_.is_first() && !server_.joinable()) begin_serving();
   const auto cases = link_.is_first() ? take() : link_.ask();
   has_more_ = !cases.empty();
   return groups_->of(cases);
@@ -70,6 +87,7 @@ void RankCases::stop() {
       const std::lock_guard lock(mutex_);
       queue_.clear();
     }
+    if (!server_.joinable()) begin_serving();
     end_serving();
   } else if (has_more_ && pass_ >= 0) {
     link_.leave();

@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -24,6 +25,9 @@ class RankCases final : public CaseSource {
   struct Run {
     std::int64_t passes = 1;
     std::int64_t block_cases = 0;  ///< cases of a block; 0: see `blocks_of`
+    /// In rank 0: cases that ran when an earlier process ended. Each runs in rank 0 while the other
+    /// ranks wait: if the processes end again, it is then known in which case.
+    std::set<std::int64_t> suspects = {};
     /// In rank 0: whether a case has to run in a pass.
     std::function<bool(std::int64_t pass, std::int64_t index)> is_waiting;
     /// Makes the cases of this rank safe for good, after the last pass.
@@ -51,6 +55,8 @@ class RankCases final : public CaseSource {
 
  private:
   void begin_pass(std::int64_t pass);
+  /// Answers the other ranks from now on, in rank 0.
+  void begin_serving();
   /// The next block, for this rank or for another one.
   std::vector<std::int64_t> take();
   void end_serving();
@@ -65,6 +71,7 @@ class RankCases final : public CaseSource {
   bool has_more_ = false;  ///< the last answer of rank 0 was not empty
   std::mutex mutex_;
   std::deque<std::vector<std::int64_t>> queue_;  ///< blocks that nobody has taken
+  std::deque<std::int64_t> suspects_;            ///< of this pass, before all others
   std::thread server_;
   std::exception_ptr fault_;  ///< of the thread
 };

@@ -7,6 +7,7 @@
 
 #include "archive/run/plan_files.hpp"
 #include "archive/run/run_folder.hpp"
+#include "session/joint/ended_processes.hpp"
 #include "session/joint/failures.hpp"
 #include "session/joint/rank_cases.hpp"
 #include "session/process/interrupts.hpp"
@@ -49,18 +50,19 @@ RunSession::Outcome RunSession::execute_rank(const fs::path& out,
   catch_interrupts();
   const JointRules rules = joint_rules("r" + std::to_string(link.rank()));
   std::optional<RunWriter> writer;
+  RankCases::Run run;
   if (link.is_first()) {
     refuse_begun(out, request_.resume);
     writer.emplace(RunWriter::join(out, plan_, rules));
     keep_command(*writer, argv);
     writer->look();
+    run.suspects = give_up_cases(*writer, plan_.passes, {0, std::ssize(cases_)});
   }
   // The plan is there when the others look for it, and no case runs before all agree.
   link.all(true);
   if (!link.is_first()) writer.emplace(RunWriter::join(out, plan_, rules));
   link.all(true);
 
-  RankCases::Run run;
   run.passes = plan_.passes;
   run.block_cases = request_.block_cases;
   run.is_waiting = [&](std::int64_t pass, std::int64_t index) {

@@ -136,6 +136,11 @@ TEST(Blocks, KeepGroupsWholeAndHaveEveryCaseOnce) {
   }
 }
 
+TEST(Apart, IsEveryCaseWithTheGivenOnesFirst) {
+  EXPECT_EQ(apart({{0, 2, 5}, {1, 4}, {3}}, {4, 5}), (CaseGroups{{5}, {4}, {0}, {2}, {1}, {3}}));
+  EXPECT_EQ(apart({{0, 1}}, {}), (CaseGroups{{0}, {1}}));
+}
+
 TEST(GroupsOfParts, AreTheGroupsWithTheCasesOfThePartAlone) {
   const GroupsOfParts groups({{0, 2, 5}, {1, 4}, {3}});
   EXPECT_THAT(groups.of(CaseSpan{0, 6}),

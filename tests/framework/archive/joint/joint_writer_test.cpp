@@ -293,6 +293,22 @@ TEST_F(JointWriter, RemovesItsOwnStatesAlone) {
   EXPECT_EQ((*second.state(0, 0, "sum"))["value"].tensor.item<double>(), 5);
 }
 
+// A process that is killed leaves the note of its case; one that ends takes it away.
+TEST_F(JointWriter, CountsTheProcessesThatEndedInACaseWhenItResumes) {
+  {
+    RunWriter ended = join("1");
+    ended.note("case 'case-4'", 4);
+    RunWriter other = join("2", true);
+    EXPECT_THAT(other.ended_processes(), ElementsAre(::testing::Pair(4, 1)));
+  }
+  dir_.write("a.run/notes/host.8.a", "3 case 'case-3', tool 'x'");
+  dir_.write("a.run/notes/host.9.b", "3 case 'case-3'");
+  dir_.write("a.run/notes/host.9.c", std::string(1024, '\0'));
+  dir_.write("a.run/notes/host.9.d", "99 a case that is not planned");
+  EXPECT_THAT(join("1", true).ended_processes(), ElementsAre(::testing::Pair(3, 2)));
+  EXPECT_THAT(join("1").ended_processes(), IsEmpty());
+}
+
 TEST_F(JointWriter, HasANameThatIsUnique) {
   std::set<std::string> names;
   for (int i = 0; i < 100; ++i) names.insert(new_writer_name("7"));

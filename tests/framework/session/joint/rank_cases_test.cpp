@@ -141,6 +141,48 @@ TEST(RankCases, ThatAreOverAreNotDealtAgain) {
   EXPECT_THAT(dealt, ElementsAre(13, 60));
 }
 
+// So that the note of a process that ends is of the case that ended it.
+TEST(RankCases, ThatAreSuspectsRunInRankZeroBeforeAllOthers) {
+  Computed computed;
+  std::mutex mutex;
+  std::vector<std::pair<std::int64_t, std::int64_t>> order;  // rank and case
+  ThreadRanks(3).run([&](RankLink& link) {
+    auto run = run_of(computed, 1);
+    if (link.is_first()) run.suspects = {7, 40};
+    RankCases source(link, Numbers(kCases, 1), std::move(run));
+    source.begin(groups_of_two());
+    for (CaseGroups next = source.next(0); !next.empty(); next = source.next(0))
+      for (const Numbers& group : next) {
+        EXPECT_EQ(group.size(), 1U);
+        computed.add(0, group.front(), link.rank());
+        const std::lock_guard lock(mutex);
+        order.emplace_back(link.rank(), group.front());
+      }
+    EXPECT_TRUE(source.ends(0));
+  });
+  EXPECT_TRUE(computed.once(0));
+  EXPECT_EQ(order.at(0), std::pair(std::int64_t{0}, std::int64_t{7}));
+  EXPECT_EQ(order.at(1), std::pair(std::int64_t{0}, std::int64_t{40}));
+}
+
+TEST(RankCases, AreLeftByAllIfRankZeroIsStoppedBeforeItServes) {
+  Computed computed;
+  std::atomic<std::int64_t> ended = 0;
+  ThreadRanks(3).run([&](RankLink& link) {
+    auto run = run_of(computed, 1);
+    if (link.is_first()) run.suspects = {7};
+    RankCases source(link, Numbers(kCases, 1), std::move(run));
+    if (link.is_first()) {
+      source.begin(groups_of_two());
+      source.next(0);
+      source.stop();
+    } else {
+      ended += compute(source, link, computed, 1);
+    }
+  });
+  EXPECT_EQ(ended, 0);
+}
+
 /// One rank stops after its first block; the others must not wait for it.
 void one_rank_stops(std::int64_t which) {
   Computed computed;
