@@ -196,16 +196,20 @@ RunControl RunSession::control() const {
 /// The loop over cases, with the listener told of each one.
 /// \param only_finish  only the summary is computed, from cases that are safe
 /// \param source       says which cases run; nullptr: all
-RunReport RunSession::run_cases(ResultSink& sink, bool only_finish, CaseSource* source) {
-  std::int64_t done = 0;
-  // Cases of an earlier process count as done.
-  for (std::int64_t pass = 0; pass < plan_.passes; ++pass) done += std::ssize(sink.done(pass));
+/// \param count        counts those of this process; nullptr: those of the run
+RunReport RunSession::run_cases(ResultSink& sink, bool only_finish, CaseSource* source,
+                                Count* count) {
+  Count of_run{0, plan_.passes * std::ssize(cases_)};
+  // Cases of an earlier process count as over.
+  for (std::int64_t pass = 0; pass < plan_.passes; ++pass)
+    of_run.over += std::ssize(sink.done(pass));
+  Count& counted = count != nullptr ? *count : of_run;
   RunControl control = this->control();
   control.only_finish = only_finish;
   control.source = source;
   control.on_case = [&](std::int64_t index, bool failed) {
-    listener_.on_case({index, cases_[static_cast<std::size_t>(index)].id, failed, ++done,
-                       plan_.passes * std::ssize(cases_)});
+    listener_.on_case(
+        {index, cases_[static_cast<std::size_t>(index)].id, failed, ++counted.over, counted.all});
   };
   control.on_progress = listener_.on_progress;
   const EndOfCases end{listener_};

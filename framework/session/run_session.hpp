@@ -160,8 +160,14 @@ class RunSession {
     bool reproducible = false;     ///< without what differs between runs
   };
 
+  /// Cases of all passes that are over, and all of them.
+  struct Count {
+    std::int64_t over = 0, all = 0;
+  };
+
   RunControl control() const;
-  RunReport run_cases(ResultSink& sink, bool only_finish, CaseSource* source = nullptr);
+  RunReport run_cases(ResultSink& sink, bool only_finish, CaseSource* source = nullptr,
+                      Count* count = nullptr);
   Outcome complete(RunWriter& writer, const std::filesystem::path& out,
                    const std::vector<std::string>& argv, const Ending& ending);
   Outcome execute_remaining(const std::filesystem::path& out, const std::vector<std::string>& argv);

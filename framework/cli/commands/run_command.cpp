@@ -56,8 +56,9 @@ int run_entry(PluginEntryKind kind, const Options& options) {
   check_launch(arguments, launch);
   GivenCases given = cases_of(arguments);
   check_shard_arguments(arguments, number_of(given.cases));
-  RunSession session(arguments.request, terminal_listener(number_of(given.cases), arguments.quiet,
-                                                          arguments.progress_json));
+  const std::int64_t shown = arguments.shard ? 0 : number_of(given.cases);
+  RunSession session(arguments.request,
+                     terminal_listener(shown, arguments.quiet, arguments.progress_json));
   check_settings(session.host(), session.entry(), arguments.request.set, options.config());
   session.prepare(required_cases(std::move(given.cases), session.reads_prompts()),
                   std::move(given.inputs));

@@ -31,6 +31,14 @@ std::int64_t count_in(const CaseSpan& span, const std::vector<CaseOutcome>& case
                        [&](const CaseOutcome& one) { return is_in(span, one.index); });
 }
 
+/// Cases of a shard that earlier processes completed, in all passes.
+std::int64_t count_done(const RunWriter& writer, std::int64_t passes, const CaseSpan& span) {
+  std::int64_t done = 0;
+  for (std::int64_t pass = 0; pass < passes; ++pass)
+    for (const std::int64_t index : writer.done(pass)) done += is_in(span, index) ? 1 : 0;
+  return done;
+}
+
 /// `3 of 12 cases have not run: 'line-4', 'line-5', 'line-6'`
 std::string missing_text(const std::vector<CaseOutcome>& missing,
                          const std::vector<CaseInput>& cases) {
@@ -108,6 +116,7 @@ RunSession::ShardOutcome RunSession::execute_shard(const fs::path& out,
   auto writer = RunWriter::join(out, plan_, joint_rules(std::to_string(shard.number)));
   keep_command(writer, argv);
   WatchedRun watched(writer, out, started_, cases_);
+  Count count;
   ShardCases::Run run;
   run.passes = plan_.passes;
   run.begin = [&](const CaseSpan& cases) {
@@ -115,6 +124,7 @@ RunSession::ShardOutcome RunSession::execute_shard(const fs::path& out,
       writer.look();
     else
       writer.look([cases](std::int64_t index) { return is_in(cases, index); });
+    count = {count_done(writer, plan_.passes, cases), plan_.passes * (cases.end - cases.first)};
     return give_up_cases(writer, plan_.passes, cases);
   };
   run.is_over = [&](std::int64_t pass) {
@@ -123,7 +133,7 @@ RunSession::ShardOutcome RunSession::execute_shard(const fs::path& out,
   };
   ShardCases source(shard, tokens(), std::move(run));
   ShardOutcome outcome;
-  outcome.report = run_cases(watched.sink(), false, &source);
+  outcome.report = run_cases(watched.sink(), false, &source, &count);
   writer.finish_writing();
   const CaseSpan& own = source.cases();
   outcome.cases = own.end - own.first;

@@ -63,6 +63,19 @@ TEST_F(JointRun, IsSealedInTheOrderOfThePlan) {
   for (std::int64_t i = 0; i < 5; ++i) EXPECT_EQ(count[i].item<double>(), i + 1);
 }
 
+TEST_F(JointRun, CountsTheCasesOfItsShard) {
+  std::vector<std::string> heard;
+  listener.on_case = [&](const CaseProgress& ended) {
+    heard.push_back(std::to_string(ended.done) + "/" + std::to_string(ended.total));
+  };
+  int asked = 0;
+  listener.should_stop = [&] { return ++asked > 2; };
+  shard(1, 3);
+  listener.should_stop = [] { return false; };
+  shard(1, 3);
+  EXPECT_THAT(heard, ::testing::ElementsAre("1/3", "2/3", "3/3"));
+}
+
 TEST_F(JointRun, StopsWhenItIsAsked) {
   int asked = 0;
   listener.should_stop = [&] { return ++asked > 2; };
