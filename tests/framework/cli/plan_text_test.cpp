@@ -24,7 +24,7 @@ PlannedRun planned_run() {
   return plan;
 }
 
-TEST(PlanText, HasThePartsAndTheCommandsOfTheirSchedulers) {
+TEST(TextOfAPlan, HasThePartsAndTheCommandsOfTheirSchedulers) {
   const std::string text = plan_text(planned_run());
   EXPECT_THAT(text, StartsWith("Planned results/it's.run\n"));
   EXPECT_THAT(text, AllOf(HasSubstr("25 cases, 100 tokens\n"),
@@ -37,11 +37,11 @@ TEST(PlanText, HasThePartsAndTheCommandsOfTheirSchedulers) {
   EXPECT_THAT(text, Not(HasSubstr("times, each time")));
 }
 
-TEST(PlanText, SaysThatTheSizeIsNotKnown) {
+TEST(TextOfAPlan, SaysThatTheSizeIsNotKnown) {
   EXPECT_THAT(plan_text(planned_run()), HasSubstr("size not known"));
 }
 
-TEST(PlanText, HasTheSizeInUnitsOfThousands) {
+TEST(TextOfAPlan, HasTheSizeInUnitsOfThousands) {
   PlannedRun plan = planned_run();
   plan.measured = "line-3";
   for (const auto& [bytes, words] :
@@ -52,7 +52,7 @@ TEST(PlanText, HasTheSizeInUnitsOfThousands) {
   }
 }
 
-TEST(PlanText, OfSeveralPassesSaysHowOftenTheyAreSubmitted) {
+TEST(TextOfAPlan, OfSeveralPassesSaysHowOftenTheyAreSubmitted) {
   PlannedRun plan = planned_run();
   plan.passes = 3;
   plan.bytes = 10;
@@ -60,7 +60,7 @@ TEST(PlanText, OfSeveralPassesSaysHowOftenTheyAreSubmitted) {
                                      HasSubstr("in the first pass")));
 }
 
-TEST(PlanText, IsAlsoJson) {
+TEST(TextOfAPlan, IsAlsoJson) {
   PlannedRun plan = planned_run();
   plan.is_new = false;
   const auto facts = plan_json(plan);
