@@ -21,6 +21,8 @@ class Ranks : public testing::ShardsTest {
     // mpirun does not start anything as root otherwise, as which tests run in containers.
     setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 0);
     setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 0);
+    // Processes of this machine are started without ssh, which mpirun looks for.
+    setenv("OMPI_MCA_plm_rsh_agent", "/bin/false", 0);
   }
   void SetUp() override {
     if (!has_mpi_part()) GTEST_SKIP() << "lensbench was built without MPI";

@@ -9,6 +9,7 @@
 
 #include "bench/run/case_parts.hpp"
 #include "mpi/mpi.hpp"
+#include "session/process/exit_guard.hpp"
 
 namespace lensbench {
 namespace {
@@ -106,6 +107,8 @@ class MpiLink final : public RankLink {
   bool all(bool value) override { return mpi_.smallest(value ? 1 : 0) != 0; }
   bool of_first(bool value) override { return mpi_.of_first(value ? 1 : 0) != 0; }
   [[noreturn]] void abort(int exit_code) override {
+    // MPI ends the process by `exit`, which is not the work of a plug-in here.
+    const ExitGuard none(std::function<std::string()>{});
     mpi_.abort(exit_code);
     std::abort();  // not reached
   }
