@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "e2e/shards_fixture.hpp"
+#include "support/long_form.hpp"
 
 // One run of the processes that mpirun starts. Without MPI, or without the library of lensbench for
 // it, the tests that need them are skipped.
@@ -81,6 +82,27 @@ TEST_F(Ranks, GoOnWithAnotherNumberAfterOneDied) {
   const Outcome resumed = mpirun(3, "a.h5", {"--resume"});
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_EQ(digest("a.h5", "results_sha256"), digest("whole.h5", "results_sha256"));
+}
+
+TEST_F(Ranks, LoseNothingWhereverOneDies) {
+  name_ = "two_passes";
+  constexpr int kPrompts = 12;
+  write_prompts(kPrompts);
+  ASSERT_EQ(run("whole.h5").exit_code, 0);
+  const int step = testing::in_long_form() ? 1 : 9;
+  for (int place = 0; place < 2 * kPrompts; place += step) {
+    const std::string archive = "at" + std::to_string(place) + ".h5";
+    setenv(
+        "LENSBENCH_TEST_KILL",
+        ("pass " + std::to_string(place / kPrompts) + " case " + std::to_string(place % kPrompts))
+            .c_str(),
+        1);
+    EXPECT_NE(mpirun(2 + place % 2, archive).exit_code, 0) << place;
+    unsetenv("LENSBENCH_TEST_KILL");
+    const Outcome resumed = mpirun(3 - place % 2, archive, {"--resume"});
+    ASSERT_EQ(resumed.exit_code, 0) << place << ": " << resumed.err;
+    EXPECT_EQ(digest(archive, "results_sha256"), digest("whole.h5", "results_sha256")) << place;
+  }
 }
 
 TEST_F(Ranks, SayAnErrorOfTheRequestAndEnd) {
