@@ -59,9 +59,12 @@ std::int64_t sum_of_tokens(const std::vector<std::int64_t>& tokens, const CaseSp
 }
 
 /// Bytes of all results by those of one case, in proportion to the tokens.
-void measure(RunSession& session, const std::vector<std::int64_t>& tokens, PlannedRun& plan) {
+void measure(RunSession& session, const std::vector<std::int64_t>& tokens, const Warn& warn,
+             PlannedRun& plan) {
   const auto index = median_case(tokens);
   if (!index) return;
+  warn("computing case '" + session.cases()[*index].id +
+       "' to see how many bytes its results have (--no-measure leaves it out)");
   const auto bytes = session.measure_case(static_cast<std::int64_t>(*index));
   if (!bytes) return;
   plan.bytes = static_cast<double>(*bytes) * static_cast<double>(plan.tokens) /
@@ -112,7 +115,7 @@ int run_plan(const Options& options) {
   const bool is_new = session.plan_shared(arguments.out, words);
   PlannedRun plan = planned(session, arguments, words, parts);
   plan.is_new = is_new;
-  if (!options.flag("no-measure")) measure(session, session.tokens(), plan);
+  if (!options.flag("no-measure")) measure(session, session.tokens(), listener.warn, plan);
   if (arguments.json)
     std::cout << plan_json(plan).dump(1) << "\n";
   else
