@@ -52,11 +52,12 @@ void require_shareable(const path& folder) {
     throw_file_error(files.file, "cannot be written", errno);
   if (uninterrupted([&] { return ::fsync(file.get()); }) != 0)
     refuse_folder(folder, "files cannot be synced (fsync: " + errno_text(errno) + ")");
-  if (::link(files.file.c_str(), files.second.c_str()) != 0 &&
-      !is_same_file(files.file, files.second))
-    refuse_folder(folder, "files cannot have a second name (link: " + errno_text(errno) + ")");
-  if (!is_same_file(files.file, files.second))
-    refuse_folder(folder, "a second name is that of a copy (link)");
+  const int error = ::link(files.file.c_str(), files.second.c_str()) == 0 ? 0 : errno;
+  // A network file system may repeat a request whose answer was lost, and then report an error.
+  const bool is_linked = is_same_file(files.file, files.second);
+  if (!is_linked && error != 0)
+    refuse_folder(folder, "files cannot have a second name (link: " + errno_text(error) + ")");
+  if (!is_linked) refuse_folder(folder, "a second name is that of a copy (link)");
   if (::link(files.file.c_str(), files.second.c_str()) == 0)
     refuse_folder(folder, "a name that exists can be given again (link)");
 }
