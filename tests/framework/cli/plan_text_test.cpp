@@ -32,8 +32,9 @@ TEST(TextOfAPlan, HasThePartsAndTheCommandsOfTheirSchedulers) {
                           HasSubstr("parallel lensbench run first_look --model m --out \"a b.h5\" "
                                     "--shard {}/2 ::: $(seq 2)\n")));
   // The shell of the job replaces the number, not the one that submits it.
-  EXPECT_THAT(text, HasSubstr("--wrap 'lensbench run first_look --model m --out \"a b.h5\" --shard "
-                              "$SLURM_ARRAY_TASK_ID/2'\n"));
+  EXPECT_THAT(text,
+              HasSubstr("--wrap 'exec lensbench run first_look --model m --out \"a b.h5\" --shard "
+                        "$SLURM_ARRAY_TASK_ID/2'\n"));
   EXPECT_THAT(text, Not(HasSubstr("times, each time")));
 }
 

@@ -52,7 +52,8 @@ std::string bytes_line(const PlannedRun& plan) {
          "'; parameters that keep less are in the tool's --help\n";
 }
 
-/// A command for each way to start the parts. Numbers of parts begin with 1.
+/// A command for each way to start the parts. Numbers of parts begin with 1. Slurm sends its
+/// warning to the process of the script, which is lensbench by `exec`.
 std::vector<std::pair<std::string, std::string>> ways(const PlannedRun& plan) {
   const std::string count = std::to_string(plan.parts.size());
   const auto shard = [&](const std::string& number) {
@@ -60,8 +61,8 @@ std::vector<std::pair<std::string, std::string>> ways(const PlannedRun& plan) {
   };
   return {{"shell", "for i in $(seq " + count + "); do " + shard("$i") + " & done; wait"},
           {"parallel", "parallel " + shard("{}") + " ::: $(seq " + count + ")"},
-          {"slurm", "sbatch --array=1-" + count + " --signal=TERM@120 --wrap " +
-                        shell_quoted(shard("$SLURM_ARRAY_TASK_ID"))}};
+          {"slurm", "sbatch --array=1-" + count + " --signal=B:TERM@120 --wrap " +
+                        shell_quoted("exec " + shard("$SLURM_ARRAY_TASK_ID"))}};
 }
 
 std::string seal_command_of(const PlannedRun& plan) {
