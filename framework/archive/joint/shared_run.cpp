@@ -7,7 +7,7 @@
 #include <system_error>
 #include <thread>
 
-#include "archive/joint/folder_test.hpp"
+#include "archive/joint/shareable_folder.hpp"
 #include "archive/joint/link_file.hpp"
 #include "archive/run/pack_files.hpp"
 #include "archive/run/plan_files.hpp"

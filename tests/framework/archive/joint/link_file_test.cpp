@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <lensbench/error.hpp>
 
-#include "archive/joint/folder_test.hpp"
+#include "archive/joint/shareable_folder.hpp"
 #include "archive/run/pack_files.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"

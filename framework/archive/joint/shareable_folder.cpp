@@ -1,4 +1,4 @@
-#include "archive/joint/folder_test.hpp"
+#include "archive/joint/shareable_folder.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
