@@ -109,9 +109,11 @@ void RunWriter::settle() {
 
 std::vector<std::int64_t> RunWriter::given_up(std::int64_t pass) const {
   std::vector<std::int64_t> indices;
-  if (state_->repeats(pass)) return indices;
+  const bool repeats = state_->repeats(pass);
   for (std::int64_t i = 0; i < std::ssize(state_->plan.cases); ++i)
-    if (state_->record_of(i, pass).status == CaseStatus::failed) indices.push_back(i);
+    if (state_->record_of(i, pass).status == CaseStatus::failed &&
+        (!repeats || state_->given_up.contains(state_->slot(i, pass))))
+      indices.push_back(i);
   return indices;
 }
 
@@ -120,7 +122,7 @@ bool RunWriter::waits(std::int64_t index, std::int64_t pass) const {
   for (std::int64_t earlier = 0; earlier < pass; ++earlier)
     if (status(earlier) != CaseStatus::complete) return false;
   if (status(pass) != CaseStatus::failed) return status(pass) == CaseStatus::planned;
-  return state_->repeats(pass);
+  return state_->repeats(pass) && !state_->given_up.contains(state_->slot(index, pass));
 }
 
 std::vector<CaseOutcome> RunWriter::missing(std::int64_t passes) const {
@@ -185,6 +187,11 @@ void RunWriter::commit_failure(std::int64_t index, const std::string& error, con
                                std::int64_t pass) {
   state_->write(index, pass, error.empty() ? "failed without a message" : printable_error(error),
                 {}, costs);
+}
+
+void RunWriter::give_up(std::int64_t index, const std::string& error, std::int64_t pass) {
+  commit_failure(index, error, {}, pass);
+  state_->given_up.insert(state_->slot(index, pass));
 }
 
 Dataset RunWriter::read(std::int64_t index, const std::string& name) const {

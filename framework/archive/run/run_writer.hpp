@@ -91,7 +91,7 @@ class RunWriter {
   /// Cases that completed a pass, in order; without failed cases, which run again on resume.
   std::vector<std::int64_t> done(std::int64_t pass = 0) const;
   /// Cases that failed a pass and do not run again: in a run that is shared, unless it is resumed
-  /// and no later pass has begun.
+  /// and no later pass has begun; and those that `give_up` was called for.
   std::vector<std::int64_t> given_up(std::int64_t pass) const;
 
   /// Whether a case has still to run in a pass: it is not complete there, has not been given up,
@@ -118,6 +118,9 @@ class RunWriter {
               const CaseCosts& costs, std::int64_t pass = 0);
   void commit_failure(std::int64_t index, const std::string& error, const CaseCosts& costs,
                       std::int64_t pass = 0);
+  /// Saves a failure of a case that this process does not run again, also if it resumes the run.
+  /// \throws RunError
+  void give_up(std::int64_t index, const std::string& error, std::int64_t pass);
 
   /// Whether all cases survive a power cut.
   bool is_safe() const;

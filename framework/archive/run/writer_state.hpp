@@ -36,7 +36,7 @@ struct RunWriter::State {
   /// not. \param passes  number of passes
   bool is_waiting(std::int64_t index, std::int64_t passes) const;
   /// Whether cases that failed a pass run again: always if one process has the run; else in a
-  /// resume, unless a later pass has read what this one found.
+  /// resume, unless a later pass has read what this one found. `given_up` has exceptions.
   bool repeats(std::int64_t pass) const;
   void check_names_of_pass(const std::map<std::string, Dataset>& saved, std::int64_t pass) const;
   void check_joinable_with_others(const std::map<std::string, Dataset>& saved) const;
@@ -81,6 +81,7 @@ struct RunWriter::State {
   std::map<std::string, std::size_t> slots;     ///< by the keys of the units
   std::map<std::int64_t, int> ended_processes;  ///< by the case that ran
   bool repeats_failures = true;                 ///< cases that failed before run again
+  std::set<std::int64_t> given_up;              ///< slots that do not run again in any case
   std::map<std::vector<std::string>, std::shared_ptr<const std::vector<std::string>>> name_lists;
   std::map<std::string, Dataset> outlines;
   std::map<std::string, std::int64_t> pass_of;  ///< pass that saves a dataset of that name

@@ -27,10 +27,10 @@ std::set<std::int64_t> give_up_cases(RunWriter& writer, std::int64_t passes,
     if (processes < kMostAttempts)
       suspects.insert(index);
     else
-      writer.commit_failure(
+      writer.give_up(
           index,
           "ended its process (" + std::to_string(processes) + " times); run it alone to see why",
-          {}, *pass);
+          *pass);
   }
   return suspects;
 }

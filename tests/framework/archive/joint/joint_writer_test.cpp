@@ -232,6 +232,17 @@ TEST_F(JointWriter, LeavesFailedCasesToAResume) {
   EXPECT_THAT(resumed.given_up(0), IsEmpty());
 }
 
+// A resume repeats failures, but not in the process that has just given the case up.
+TEST_F(JointWriter, DoesNotRepeatACaseThatItGaveUp) {
+  RunWriter writer = join("1", true);
+  writer.commit_failure(1, "no", {});
+  writer.give_up(2, "ended its process", 0);
+  EXPECT_THAT(writer.given_up(0), ElementsAre(2));
+  EXPECT_TRUE(writer.waits(1, 0));
+  EXPECT_FALSE(writer.waits(2, 0));
+  EXPECT_THAT(indices(writer.failures()), ElementsAre(1, 2));
+}
+
 TEST_F(JointWriter, DoesNotRepeatAFailureThatALaterPassHasRead) {
   plan_ = joint_plan(2, 2);
   RunWriter writer = join("1", true);
