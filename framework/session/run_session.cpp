@@ -281,7 +281,7 @@ RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<s
 RunSession::Outcome RunSession::finish(const fs::path& out, const std::vector<std::string>& argv) {
   catch_interrupts();
   const bool shared = is_shared_run(run_folder_of(out));
-  auto writer = shared ? RunWriter::join_to_finish(out, plan_, joint_rules("finish"))
+  auto writer = shared ? RunWriter::join_to_finish(out, plan_, joint_rules("finish", false))
                        : RunWriter::take_over(out, plan_);
   if (shared) writer.settle();
   // Before the summary, which would otherwise be over a part of the cases.

@@ -92,7 +92,7 @@ class RunSession {
     std::int64_t failed = 0;  ///< of them, those that failed in this process or an earlier one
     std::int64_t left = 0;    ///< of them, those that are not over in a pass that could run
 
-    /// Exit code: 5 if cases failed or were left, as for a run.
+    /// Exit code: 5 if cases failed, or were left because of an interruption.
     int exit_code() const;
   };
 
@@ -171,7 +171,8 @@ class RunSession {
   Outcome complete(RunWriter& writer, const std::filesystem::path& out,
                    const std::vector<std::string>& argv, const Ending& ending);
   Outcome execute_remaining(const std::filesystem::path& out, const std::vector<std::string>& argv);
-  JointRules joint_rules(const std::string& part) const;
+  /// \param computes  whether the process computes cases, and not only the summary
+  JointRules joint_rules(const std::string& part, bool computes = true) const;
   void keep_command(RunWriter& writer, const std::vector<std::string>& argv) const;
   nlohmann::json run_facts(const std::vector<std::string>& argv, const RunReport& report,
                            const Ending& ending) const;

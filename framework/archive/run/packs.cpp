@@ -12,6 +12,7 @@
 
 #include "archive/joint/link_file.hpp"
 #include "archive/run/pack_files.hpp"
+#include "archive/run/plan_files.hpp"
 #include "core/files/atomic_file.hpp"
 
 // Writer of the frames of finished cases. A whole frame is never overwritten: frames are appended
@@ -144,9 +145,17 @@ void Packs::adopt(const path& part, const FrameScan& scan) {
   files_.back() = pack;
 }
 
+/// Another process seals a run that is shared and removes its folder, which must not come back.
+void Packs::require_run() const {
+  if (folder_.is_shared() && !has_plan(folder_.plan()))
+    throw RunError(folder_.path().string() +
+                   ": has no plan any more: another process has sealed or removed the run");
+}
+
 /// Name of the next pack, in a folder that exists: packs 0 to 999 are in `000`, the next thousand
 /// in `001`.
 path Packs::next_pack() {
+  require_run();
   const std::uint64_t number = next_number_++;
   const std::string thousand = six_digits(number / 1000);
   const path folder = folder_.path() / "packs" / thousand.substr(thousand.size() - 3);
@@ -156,6 +165,7 @@ path Packs::next_pack() {
 
 /// Creates the file of the next frames. A process without a frame does not create a folder.
 void Packs::begin_part() {
+  require_run();
   const std::string name = writer_.empty() ? new_writer_name() : writer_;
   make_folder(folder_.path() / "open" / name);
   writer_ = name;
@@ -256,13 +266,17 @@ void Packs::finish_writing() {
     close_part();
 }
 
+void Packs::close_files() {
+  open_ = FileDescriptor();
+  open_number_ = SIZE_MAX;
+}
+
 /// The file of the last unit stays open, because the seal reads units in order of the plan, which
 /// is mostly the order in which they were written. The checksum is compared on every read.
 std::shared_ptr<const Unit> Packs::read(const UnitPlace& place) {
   const path& file = files_.at(place.pack);
   if (open_number_ != place.pack) {
-    open_ = FileDescriptor();
-    open_number_ = SIZE_MAX;
+    close_files();
     open_ = open_for_reading(file);
     open_number_ = place.pack;
   }

@@ -63,6 +63,10 @@ class Packs {
   /// becomes a pack. \throws RunError
   void finish_writing();
 
+  /// Closes the file that was read last, since a network file system keeps the folder of an open
+  /// file. A later `read` opens it again.
+  void close_files();
+
   /// A unit with the checksum that it was written with. \throws InputError
   std::shared_ptr<const Unit> read(const UnitPlace& place);
 
@@ -77,6 +81,7 @@ class Packs {
   std::filesystem::path publish_among_others();
   void close_part();
   std::filesystem::path next_pack();
+  void require_run() const;
   bool is_known(const std::filesystem::path& file) const;
   void note_known(const std::filesystem::path& file);
 

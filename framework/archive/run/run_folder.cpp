@@ -7,10 +7,12 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <initializer_list>
 #include <lensbench/error.hpp>
 #include <system_error>
+#include <thread>
 
 #include "core/files/atomic_file.hpp"
 
@@ -120,12 +122,23 @@ RunFolder::RunFolder(std::filesystem::path folder, std::string writer)
   sync_folder(path_.parent_path());
 }
 
-/// A process that is killed leaves its note.
+/// A process that is killed leaves its note. It is closed before it is removed: a network file
+/// system keeps a removed file under another name while it is open, and thus its folder.
 RunFolder::~RunFolder() {
   if (!is_shared()) return;
+  lock_.close();
   std::error_code ignored;
   std::filesystem::remove(notes() / writer_, ignored);
   std::filesystem::remove_all(temporary(), ignored);
+}
+
+bool RunFolder::has_owner() const {
+  const FileDescriptor file(uninterrupted([&] {
+    return ::open((path_ / "LOCK").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  }));
+  // Where there are no locks, nothing is known of the other process.
+  return file && uninterrupted([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) != 0 &&
+         errno == EWOULDBLOCK;
 }
 
 std::vector<std::string> RunFolder::notes_of_others() const {
@@ -185,11 +198,24 @@ void RunFolder::note(std::string_view text) const {
 
 namespace {
 
+/// Removes a file or folder. Another process that shares the folder, and ends at this moment, may
+/// be removing its own files in it, which looks like an error here.
+void remove_whole(const path& part, std::error_code& error) {
+  constexpr std::chrono::milliseconds kPause{50};
+  std::filesystem::remove_all(part, error);
+  for (int attempt = 0; attempt < 20 && (error == std::errc::no_such_file_or_directory ||
+                                         error == std::errc::directory_not_empty);
+       ++attempt) {
+    std::this_thread::sleep_for(kPause);
+    std::filesystem::remove_all(part, error);
+  }
+}
+
 /// Removes files and folders in the order given, which decides what a kill leaves.
 void remove_parts(std::initializer_list<path> parts) {
   std::error_code error;
   for (const path& part : parts) {
-    std::filesystem::remove_all(part, error);
+    remove_whole(part, error);
     if (error)
       throw RunError(part.string() + ": cannot be removed: " + error.message() +
                      "; its content is not needed, remove the folder by hand");
@@ -205,8 +231,10 @@ void RunFolder::remove_units() const {
 }
 
 /// READY first: without it the remains are not a run. The folder itself comes last, before the
-/// lock.
+/// lock. The note of a process that shares the folder is not a lock, and is closed as in the
+/// destructor.
 void RunFolder::remove() {
+  if (is_shared()) lock_.close();
   remove_parts({plan() / "READY", plan(), command(), path_ / "open", path_ / "packs",
                 path_ / "states", path_ / "tmp", path_});
   lock_.close();

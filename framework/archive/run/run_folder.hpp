@@ -49,6 +49,8 @@ class RunFolder {
   /// Notes what the process does now, for the process that goes on after a crash. Errors are
   /// ignored.
   void note(std::string_view text) const;
+  /// Whether another process has the folder alone, as far as the file system tells.
+  bool has_owner() const;
   /// What the other processes of a folder that is shared noted last and did not take back: those
   /// that have not ended properly, or are at work.
   std::vector<std::string> notes_of_others() const;

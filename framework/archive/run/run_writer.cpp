@@ -42,6 +42,11 @@ void require_shared(const RunFolder& folder, bool resume) {
     throw UsageError(folder.path().string() +
                      ": contains a run that one process began alone; if it was interrupted, go on "
                      "with it by --resume");
+  // A hint of machines that tell: joint work itself does without locks.
+  if (folder.has_owner())
+    throw UsageError(folder.path().string() +
+                     ": the process that began this run alone still works on it; resume the run "
+                     "when it has ended");
   share_run(folder);
 }
 
@@ -62,8 +67,9 @@ RunWriter RunWriter::start(const std::filesystem::path& out, const RunPlan& plan
   refuse_existing(out);
   refuse_shared(out);
   auto state = std::make_unique<State>(out, plan, rules);
-  // Again under the lock: another process may have sealed the run in the meantime.
+  // Again under the lock: another process may have sealed the run in the meantime, or shared it.
   refuse_existing(out);
+  refuse_shared(out);
   const RunFolder& folder = state->folder;
   if (!has_plan(folder.plan())) {
     folder.remove_units();
@@ -85,9 +91,12 @@ RunWriter RunWriter::join(const std::filesystem::path& out, const RunPlan& plan,
   auto state = std::make_unique<State>(out, plan, rules.commits, new_writer_name(rules.part));
   const RunFolder& folder = state->folder;
   plan_shared_run(folder, plan, rules.patience);
+  // Another process may have sealed the run in the meantime, and then its plan was gone.
+  refuse_existing(out);
   require_shared(folder, rules.resume);
   require_same_plan(folder, plan);
-  if (!rules.environment.is_null()) require_same_environment(folder, rules.environment);
+  const bool decides = rules.keeps_environment || !environment_of_run(folder.path()).is_null();
+  if (decides && !rules.environment.is_null()) require_same_environment(folder, rules.environment);
   state->repeats_failures = rules.resume;
   if (rules.resume) state->count_ended_processes();
   return RunWriter(std::move(state));
@@ -282,6 +291,7 @@ std::vector<std::int64_t> RunWriter::token_ids() const {
 }
 
 void RunWriter::discard() {
+  state_->packs.close_files();
   if (!done(state_->plan.passes - 1).empty())
     throw UsageError(state_->folder.path().string() +
                      ": contains completed cases and is not discarded; seal it");
@@ -312,6 +322,7 @@ SealResult RunWriter::seal(const std::map<std::string, Dataset>& summaries,
                         environment,
                         run};
   const SealResult result = write_archive(state_->out, state_->folder, input);
+  state_->packs.close_files();
   state_->folder.remove();
   return result;
 }

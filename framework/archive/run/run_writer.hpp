@@ -38,6 +38,9 @@ struct JointRules {
   /// Facts on which the bits of results depend, which must be equal in all processes; null: the
   /// process does not compute.
   nlohmann::json environment = {};
+  /// false: the facts are compared with those of the process that computed first, but not kept if
+  /// none did.
+  bool keeps_environment = true;
   /// Go on with a run that one process began alone, and run cases again that failed before.
   bool resume = false;
   /// Time to wait for a plan that another process of this moment writes.

@@ -64,15 +64,16 @@ void require_one_complete(const RunWriter& writer, std::int64_t last_pass, const
 }  // namespace
 
 int RunSession::ShardOutcome::exit_code() const {
-  if (report.interrupted) return 5;
-  if (const int code = report.exit_code(); code != 0) return code;
-  return failed == 0 ? 0 : 5;
+  // Also if all of its cases failed: the others may be complete, so that the run is not in vain.
+  return report.interrupted || failed > 0 ? 5 : 0;
 }
 
-JointRules RunSession::joint_rules(const std::string& part) const {
+JointRules RunSession::joint_rules(const std::string& part, bool computes) const {
   JointRules rules;
   rules.part = part;
   rules.environment = environment_facts();
+  // The machine that seals must not decide on which ones the cases are computed.
+  rules.keeps_environment = computes;
   rules.resume = request_.resume;
   rules.commits.every = std::chrono::duration<double>(request_.commit_every_s);
   return rules;
@@ -84,10 +85,10 @@ std::vector<std::int64_t> RunSession::tokens() const {
   return tokens;
 }
 
-/// The environment is left to the first process that computes: a run is often planned on a machine
-/// of another kind.
+/// The environment is left out: a run is often planned on a machine of another kind than those that
+/// compute.
 bool RunSession::plan_shared(const fs::path& out, const std::vector<std::string>& argv) {
-  JointRules rules = joint_rules("plan");
+  JointRules rules = joint_rules("plan", false);
   rules.environment = {};
   const bool is_new = !has_plan(run_folder_of(out) / "plan");
   auto writer = RunWriter::join(out, plan_, rules);
@@ -168,7 +169,7 @@ RunSession::Outcome RunSession::seal(const fs::path& out, const std::vector<std:
   if (!has_plan(folder / "plan"))
     throw UsageError(folder.string() +
                      ": not the folder of an interrupted run, so there is nothing to seal");
-  JointRules rules = joint_rules("seal");
+  JointRules rules = joint_rules("seal", false);
   rules.resume = true;
   const bool shared = is_shared_run(folder);
   auto writer = shared ? RunWriter::join(out, plan_, rules) : RunWriter::start(out, plan_, true);

@@ -5,6 +5,7 @@
 #include <lensbench/error.hpp>
 #include <optional>
 
+#include "archive/run/plan_files.hpp"
 #include "archive/run/run_folder.hpp"
 #include "cli/commands/run_messages.hpp"
 #include "core/text/shell_words.hpp"
@@ -44,9 +45,9 @@ std::string next_step(const RunSession& session, const RunSession::ShardOutcome&
   return again + "; when all shards have ended: lensbench seal " + shell_word(run.string());
 }
 
-/// Whether another process sealed the run, whose folder is gone then: so its cases were complete.
+/// Whether another process sealed the run, whose plan is gone then: so its cases were complete.
 bool is_sealed(const fs::path& out) {
-  return fs::exists(out) && !fs::exists(run_folder_of(out));
+  return fs::exists(out) && !has_plan(run_folder_of(out) / "plan");
 }
 
 /// Empty if the run was sealed meanwhile, by a process that had all cases.

@@ -217,6 +217,32 @@ TEST_F(JointWriter, GoesOnWithARunThatOneProcessBeganIfItIsResumed) {
               HasSubstr("several processes share"));
 }
 
+TEST_F(JointWriter, DoesNotShareARunOnWhichOneProcessStillWorks) {
+  const RunWriter alone = RunWriter::start(archive(), plan_, false);
+  EXPECT_THAT(message_of<UsageError>([&] { join("1", true); }), HasSubstr("still works on it"));
+}
+
+// A process that is started twice may still run when the other one has sealed.
+TEST_F(JointWriter, DoesNotBringBackTheFolderOfARunThatIsSealed) {
+  RunWriter late = join("2");
+  compute("1", {0, 1, 2, 3, 4, 5});
+  seal();
+  EXPECT_THROW(late.commit(0, joint_result(0), {}), RunError);
+  EXPECT_FALSE(fs::exists(run()));
+}
+
+// Or else a seal that is tried too early would decide which machines may compute.
+TEST_F(JointWriter, KeepsTheEnvironmentOfAProcessThatComputesAlone) {
+  JointRules rules = joint_rules("seal");
+  rules.keeps_environment = false;
+  rules.environment = {{"cpu", "of the machine that seals"}};
+  RunWriter::join(archive(), plan_, rules);
+  EXPECT_FALSE(fs::exists(run() / "environment.json"));
+  compute("1", {0});
+  EXPECT_THAT(message_of<UsageError>([&] { RunWriter::join(archive(), plan_, rules); }),
+              HasSubstr("another environment"));
+}
+
 TEST_F(JointWriter, LeavesFailedCasesToAResume) {
   {
     RunWriter writer = join("1");
