@@ -8,7 +8,8 @@ namespace lensbench {
 namespace {
 
 /// Variables with the number of processes and the number of this one. The third is one that has to
-/// be set too: Slurm sets the others also where nothing was started by srun.
+/// be set too: Slurm sets the others also where nothing was started by srun. The first launcher that
+/// has set its variables decides, since mpirun starts processes within a job of Slurm.
 struct LaunchVariables {
   const char *processes, *rank, *also;
 };
@@ -40,8 +41,11 @@ Launch launch_of_process() {
 Launch launch_by(const FindVariable& find) {
   for (const LaunchVariables& names : kLaunchers) {
     if (names.also != nullptr && !find(names.also)) continue;
-    const std::int64_t processes = number_in(find(names.processes), 1);
-    if (processes > 1) return {processes, number_in(find(names.rank), 0), names.processes};
+    const auto said = find(names.processes);
+    if (!said) continue;
+    const std::int64_t processes = number_in(said, 1);
+    if (processes <= 1) return {};
+    return {processes, number_in(find(names.rank), 0), names.processes};
   }
   return {};
 }

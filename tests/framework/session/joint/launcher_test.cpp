@@ -55,6 +55,17 @@ TEST(Launch, OfOneTaskOfSrunWithinAJobOfSeveralIsOfOneProcess) {
             1);
 }
 
+// mpirun -n 1 in the script of a job of several tasks.
+TEST(Launch, OfOneProcessOfMpirunWithinAJobOfSeveralIsOfOneProcess) {
+  EXPECT_EQ(launch_in({{"OMPI_COMM_WORLD_SIZE", "1"},
+                       {"OMPI_COMM_WORLD_RANK", "0"},
+                       {"PMIX_RANK", "0"},
+                       {"SLURM_NTASKS", "8"},
+                       {"SLURM_PROCID", "0"}})
+                .processes,
+            1);
+}
+
 TEST(Launch, OfATextThatIsNotANumberIsOfOneProcess) {
   EXPECT_EQ(launch_in({{"OMPI_COMM_WORLD_SIZE", "many"}}).processes, 1);
 }
