@@ -60,6 +60,15 @@ TEST_F(Ranks, GiveTheResultsOfOneProcess) {
   }
 }
 
+TEST_F(Ranks, RunWhatWasPlanned) {
+  auto planned = words("a.h5");
+  planned[0] = "plan";
+  ASSERT_EQ(lensbench(planned).exit_code, 0);
+  const Outcome outcome = mpirun(2, "a.h5");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_TRUE(fs::exists(directory_ / "a.h5"));
+}
+
 TEST_F(Ranks, RunEveryPass) {
   name_ = "two_passes";
   ASSERT_EQ(run("whole.h5").exit_code, 0);

@@ -106,6 +106,19 @@ TEST_F(Shards, AreDividedAnewByAResume) {
   EXPECT_EQ(file_digest("a.h5"), file_digest("whole.h5"));
 }
 
+// What a kill leaves between the name of the archive and the end of its run.
+TEST_F(Shards, AreCleanedUpByASealAfterOneThatWasKilled) {
+  ASSERT_EQ(shard("a.h5", "1/1").exit_code, 0);
+  fs::copy(folder("a.h5"), directory_ / "kept", fs::copy_options::recursive);
+  ASSERT_EQ(seal("a.h5").exit_code, 0);
+  const std::string sealed = file_digest("a.h5");
+  fs::rename(directory_ / "kept", folder("a.h5"));
+  const Outcome again = seal("a.h5");
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_FALSE(fs::exists(folder("a.h5")));
+  EXPECT_EQ(file_digest("a.h5"), sealed);
+}
+
 TEST_F(Shards, AreFinishedByOneProcessThatResumes) {
   ASSERT_EQ(run("whole.h5").exit_code, 0);
   ASSERT_EQ(shard("a.h5", "2/3").exit_code, 0);

@@ -7,8 +7,8 @@
 #include <system_error>
 #include <thread>
 
-#include "archive/joint/shareable_folder.hpp"
 #include "archive/joint/link_file.hpp"
+#include "archive/joint/shareable_folder.hpp"
 #include "archive/run/pack_files.hpp"
 #include "archive/run/plan_files.hpp"
 #include "core/files/atomic_file.hpp"

@@ -95,29 +95,29 @@ std::size_t Packs::recover(const UseUnit& use) {
   return damaged;
 }
 
-bool Packs::is_known(const path& file) const {
-  const auto identity = identity_of(file);
-  if (!identity) return true;  // it was removed
+bool Packs::is_known(const std::optional<FileIdentity>& identity) const {
+  if (!identity) return true;  // the file was removed
   const auto known = known_.find({identity->device, identity->number});
   return known != known_.end() && known->second >= identity->bytes;
 }
 
-void Packs::note_known(const path& file) {
-  if (const auto identity = identity_of(file))
-    known_[{identity->device, identity->number}] = identity->bytes;
+void Packs::note_known(const std::optional<FileIdentity>& identity) {
+  if (identity) known_[{identity->device, identity->number}] = identity->bytes;
 }
 
-/// The last frame of a file that grows may be there in part: it is not whole, and is left to a
-/// later look. The size is noted before the file is read, so that what is appended meanwhile is
-/// read then.
+/// The last frame of a file that grows may be there in part, and a network file system may show its
+/// length before its bytes: a file that has more than whole frames is read again in a later look.
+/// Its size is that from before the read, so that what is appended meanwhile is read then too.
 std::size_t Packs::look(const UseUnit& use, const WantFrame& want) {
   std::size_t damaged = 0;
   const path own = folder_.path() / "open" / writer_;
   for (const path& file : frame_files(folder_.path())) {
     if (file.extension() == ".pack") next_number_ = std::max(next_number_, pack_number(file) + 1);
-    if (file.parent_path() == own || is_known(file)) continue;
-    if (!want) note_known(file);
-    damaged += recover_file(file, use, want).damaged;
+    const auto identity = identity_of(file);
+    if (file.parent_path() == own || is_known(identity)) continue;
+    const FrameScan scan = recover_file(file, use, want);
+    if (!want && scan.damaged == 0 && scan.end == scan.size) note_known(identity);
+    damaged += scan.damaged;
   }
   return damaged;
 }
@@ -237,7 +237,7 @@ path Packs::publish_part() {
 /// Other processes give numbers too: the first one that is free is taken. The part keeps its first
 /// name until the run is sealed, since other processes may know its units by it.
 path Packs::publish_among_others() {
-  note_known(part_path_);
+  note_known(identity_of(part_path_));
   close_part();
   constexpr int kNeighbours = 16;
   for (int tried = 1;; ++tried) {

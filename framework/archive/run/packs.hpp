@@ -6,11 +6,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "archive/run/frame.hpp"
+#include "archive/run/pack_files.hpp"
 #include "archive/run/run_folder.hpp"
 #include "archive/run/unit.hpp"
 
@@ -43,9 +45,9 @@ class Packs {
   /// \throws RunError if a file cannot be read or changed
   std::size_t recover(const UseUnit& use);
   /// Finds the whole frames in the files of all processes of a folder that is shared, without a
-  /// change of any file, since their writers may be at work. A file that was looked at as a whole
-  /// is looked at again only if it has grown. \param want  frames that are read; empty: all \return
-  /// number of damaged frames \throws RunError if a file cannot be read
+  /// change of any file, since their writers may be at work. A file of which every byte was in a
+  /// whole frame is looked at again only if it has grown. \param want  frames that are read; empty:
+  /// all \return number of damaged frames \throws RunError if a file cannot be read
   std::size_t look(const UseUnit& use, const WantFrame& want = {});
 
   /// Appends a frame, which is safe only after `make_safe`. After an exception, it is not there.
@@ -82,8 +84,8 @@ class Packs {
   void close_part();
   std::filesystem::path next_pack();
   void require_run() const;
-  bool is_known(const std::filesystem::path& file) const;
-  void note_known(const std::filesystem::path& file);
+  bool is_known(const std::optional<FileIdentity>& identity) const;
+  void note_known(const std::optional<FileIdentity>& identity);
 
   const RunFolder& folder_;
   std::size_t frames_per_pack_;

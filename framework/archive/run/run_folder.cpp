@@ -133,9 +133,8 @@ RunFolder::~RunFolder() {
 }
 
 bool RunFolder::has_owner() const {
-  const FileDescriptor file(uninterrupted([&] {
-    return ::open((path_ / "LOCK").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-  }));
+  const FileDescriptor file(uninterrupted(
+      [&] { return ::open((path_ / "LOCK").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW); }));
   // Where there are no locks, nothing is known of the other process.
   return file && uninterrupted([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) != 0 &&
          errno == EWOULDBLOCK;

@@ -187,13 +187,22 @@ void RunWriter::State::refuse_contradictions() {
     if (units[at].status == CaseStatus::complete)
       for (const std::string& name : *units[at].names)
         classes.note(at, name, read(static_cast<std::int64_t>(at), name));
-  for (const auto& [at, error] : classes.contradictions()) {
+  const auto contradictions = classes.contradictions();
+  for (const auto& [at, error] : contradictions) {
     failed_receipts -= unit_at(static_cast<std::int64_t>(at)).failed_receipts();
     units[at].status = CaseStatus::failed;
     units[at].error = printable_error(error);
     units[at].names = names_in_common({});
-    std::erase(ids_to_collect, at);
   }
+  if (!contradictions.empty()) collect_ids_anew();
+}
+
+/// The vocabulary has the tokens of the results alone, not those of cases that failed since.
+void RunWriter::State::collect_ids_anew() {
+  token_ids.clear();
+  ids_to_collect.clear();
+  for (std::size_t at = 0; at < units.size(); ++at)
+    if (units[at].status == CaseStatus::complete) ids_to_collect.push_back(at);
 }
 
 void RunWriter::State::recover(std::size_t at, const UnitPlace& place, const Unit& unit) {

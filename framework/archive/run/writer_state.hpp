@@ -60,6 +60,7 @@ struct RunWriter::State {
   void count_ended_processes();
   /// Decides which units of processes that did not know of each other cannot be joined.
   void refuse_contradictions();
+  void collect_ids_anew();
   /// The first of two complete units of a case counts, so that it never changes; a complete one
   /// counts more than failures, of which the last counts.
   void recover(std::size_t at, const UnitPlace& place, const Unit& unit);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "report/terminal/progress.hpp"
 
@@ -44,8 +45,10 @@ void show_progress(RunListener& listener, std::int64_t cases) {
   auto bar = std::make_shared<std::optional<ProgressBar>>();
   // A single case usually ends before a bar is useful, unless its tool reports its progress.
   if (cases > 1) listener.on_start = [bar, cases] { bar->emplace(cases, STDERR_FILENO); };
-  listener.on_case = [bar, cases, failed = std::int64_t{0}](const CaseProgress& ended) mutable {
-    if (!*bar && cases == 0) bar->emplace(ended.total, STDERR_FILENO);
+  listener.on_case = [bar, known = cases > 0,
+                      failed = std::int64_t{0}](const CaseProgress& ended) mutable {
+    // The bar of a slow first case could not know how many there are.
+    if (!std::exchange(known, true)) bar->emplace(ended.total, STDERR_FILENO);
     failed += ended.failed ? 1 : 0;
     if (*bar) (*bar)->step(ended.done, failed);
   };

@@ -8,8 +8,8 @@ namespace lensbench {
 namespace {
 
 /// Variables with the number of processes and the number of this one. The third is one that has to
-/// be set too: Slurm sets the others also where nothing was started by srun. The first launcher that
-/// has set its variables decides, since mpirun starts processes within a job of Slurm.
+/// be set too: Slurm sets the others also where nothing was started by srun. The first launcher
+/// that has set its variables decides, since mpirun starts processes within a job of Slurm.
 struct LaunchVariables {
   const char *processes, *rank, *also;
 };

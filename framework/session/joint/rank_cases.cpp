@@ -75,7 +75,7 @@ bool RankCases::ends(std::int64_t pass) {
   if (pass + 1 == run_.passes) run_.finish_writing();
   if (!link_.all(true)) return false;
   const bool over = link_.of_first(link_.is_first() && run_.is_over(pass));
-  if (over && pass + 1 < run_.passes && !link_.is_first()) run_.look();
+  if (over && pass + 1 < run_.passes && !link_.is_first()) run_.look(pass);
   return over;
 }
 

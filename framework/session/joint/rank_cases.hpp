@@ -35,8 +35,8 @@ class RankCases final : public CaseSource {
     /// In rank 0, when all ranks have ended a pass: takes in what they wrote.
     /// \return whether the pass is over
     std::function<bool(std::int64_t pass)> is_over;
-    /// In other ranks, before a later pass: takes in what all have written.
-    std::function<void()> look;
+    /// In other ranks, when a pass is over and a later one begins: takes in what all have written.
+    std::function<void(std::int64_t pass)> look;
   };
 
   /// \param tokens  tokens of each case of the run

@@ -5,7 +5,8 @@
 #include <string>
 #include <thread>
 
-#include "archive/run/plan_files.hpp"
+#include "archive/joint/shared_run.hpp"
+#include "archive/run/pack_files.hpp"
 #include "archive/run/run_folder.hpp"
 #include "session/joint/ended_processes.hpp"
 #include "session/joint/failures.hpp"
@@ -22,10 +23,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A run that one process or shards began goes on by a resume alone.
+/// A run that one process or shards began goes on by a resume alone, but not one that is only
+/// planned.
 void refuse_begun(const fs::path& out, bool resume) {
   const fs::path folder = run_folder_of(out);
-  if (!resume && fs::exists(folder) && !fs::exists(out))
+  const bool planned = is_shared_run(folder) && frame_files(folder).empty();
+  if (!resume && !planned && fs::exists(folder) && !fs::exists(out))
     throw UsageError(folder.string() +
                      ": holds an interrupted run; remove the folder, or go on with it by --resume");
 }
@@ -41,6 +44,12 @@ bool find_all(RunWriter& writer, std::int64_t passes) {
     std::this_thread::sleep_for(kPause);
   }
   return true;
+}
+
+[[noreturn]] void throw_unseen(const fs::path& out) {
+  throw RunError(run_folder_of(out).string() +
+                 ": this process does not see the cases that the others have finished (network "
+                 "file systems may show files late); go on with --resume");
 }
 
 }  // namespace
@@ -74,7 +83,10 @@ RunSession::Outcome RunSession::execute_rank(const fs::path& out,
     if (pass + 1 == plan_.passes) writer->settle();
     return true;
   };
-  run.look = [&] { writer->look(); };
+  run.look = [&](std::int64_t pass) {
+    // A rank that goes on without some of them would compute something else than the others.
+    if (!find_all(*writer, pass + 1)) throw_unseen(out);
+  };
   RankCases source(link, tokens(), std::move(run));
   Outcome outcome;
   if (link.is_first()) {

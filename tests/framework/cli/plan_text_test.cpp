@@ -27,10 +27,11 @@ PlannedRun planned_run() {
 TEST(TextOfAPlan, HasThePartsAndTheCommandsOfTheirSchedulers) {
   const std::string text = plan_text(planned_run());
   EXPECT_THAT(text, StartsWith("Planned results/it's.run\n"));
-  EXPECT_THAT(text, AllOf(HasSubstr("25 cases, 100 tokens\n"),
-                          HasSubstr("2 parts, with 12 to 13 cases and 48 to 52 tokens each\n"),
-                          HasSubstr("parallel lensbench run first_look --model m --out \"a b.h5\" "
-                                    "--shard {}/2 ::: $(seq 2)\n")));
+  EXPECT_THAT(text,
+              AllOf(HasSubstr("25 cases, 100 tokens\n"),
+                    HasSubstr("2 parts, with 12 to 13 cases and 48 to 52 tokens each\n"),
+                    HasSubstr("parallel -q lensbench run first_look --model m --out \"a b.h5\" "
+                              "--shard {}/2 ::: $(seq 2)\n")));
   // The shell of the job replaces the number, not the one that submits it.
   EXPECT_THAT(text,
               HasSubstr("--wrap 'exec lensbench run first_look --model m --out \"a b.h5\" --shard "

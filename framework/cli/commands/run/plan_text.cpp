@@ -52,15 +52,16 @@ std::string bytes_line(const PlannedRun& plan) {
          "'; parameters that keep less are in the tool's --help\n";
 }
 
-/// A command for each way to start the parts. Numbers of parts begin with 1. Slurm sends its
-/// warning to the process of the script, which is lensbench by `exec`.
+/// A command for each way to start the parts. Numbers of parts begin with 1. GNU parallel gives its
+/// words to a shell once more, unless they are quoted by `-q`. Slurm sends its warning to the
+/// process of the script, which is lensbench by `exec`.
 std::vector<std::pair<std::string, std::string>> ways(const PlannedRun& plan) {
   const std::string count = std::to_string(plan.parts.size());
   const auto shard = [&](const std::string& number) {
     return plan.command + " --shard " + number + "/" + count;
   };
   return {{"shell", "for i in $(seq " + count + "); do " + shard("$i") + " & done; wait"},
-          {"parallel", "parallel " + shard("{}") + " ::: $(seq " + count + ")"},
+          {"parallel", "parallel -q " + shard("{}") + " ::: $(seq " + count + ")"},
           {"slurm", "sbatch --array=1-" + count + " --signal=B:TERM@120 --wrap " +
                         shell_quoted("exec " + shard("$SLURM_ARRAY_TASK_ID"))}};
 }

@@ -18,9 +18,9 @@ void refuse_sealed(const fs::path& given) {
   const fs::path run = given.has_filename() ? given : given.parent_path();
   const fs::path archive = fs::path(run).replace_extension(".h5");
   if (fs::exists(run / "command.json") || !fs::exists(archive)) return;
-  throw UsageError(
-      run.string() + ": the run is sealed already; its archive is " + archive.string() +
-      (fs::exists(run) ? ", and what is left of the folder can be removed" : ""));
+  throw UsageError(run.string() + ": the run is sealed already; its archive is " +
+                   archive.string() +
+                   (fs::exists(run) ? ", and what is left of the folder can be removed" : ""));
 }
 
 }  // namespace

@@ -120,6 +120,23 @@ TEST_F(JointWriter, ChangesNoFileOfAnother) {
   EXPECT_EQ(slurp(parts[0]), before);
 }
 
+// A network file system may show the length of a file before its last bytes.
+TEST_F(JointWriter, LooksAgainAtAFileWhoseLastBytesWereMissing) {
+  compute("1", {0, 1});
+  const fs::path part = part_files(run()).at(0);
+  const std::string whole = slurp(part);
+  const auto write = [&](const std::string& bytes) {
+    std::fstream(part, std::ios::binary | std::ios::in | std::ios::out) << bytes;
+  };
+  write(whole.substr(0, whole.size() - 16) + std::string(16, '\xff'));
+  RunWriter writer = join("2");
+  writer.look();
+  EXPECT_THAT(writer.done(), ElementsAre(0));
+  write(whole);
+  writer.look();
+  EXPECT_THAT(writer.done(), ElementsAre(0, 1));
+}
+
 TEST_F(JointWriter, GivesEachPackANumberOfItsOwn) {
   plan_ = joint_plan(40);
   std::vector<std::thread> processes;

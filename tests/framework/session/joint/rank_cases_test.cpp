@@ -69,7 +69,7 @@ RankCases::Run run_of(Computed& computed, std::int64_t passes) {
   };
   run.finish_writing = [] {};
   run.is_over = [&](std::int64_t pass) { return computed.has_all(pass); };
-  run.look = [] {};
+  run.look = [](std::int64_t) {};
   return run;
 }
 
