@@ -4,7 +4,7 @@
 
 namespace lensbench {
 
-/// An error of this rank ends all processes before this object goes.
+/// After an error of this rank the thread answers until the caller ends all processes.
 RankCases::~RankCases() {
   if (server_.joinable()) server_.detach();
 }
@@ -28,25 +28,25 @@ void RankCases::begin_pass(std::int64_t pass) {
     std::erase_if(block, [&](std::int64_t index) {
       return run_.suspects.contains(index) || !run_.is_waiting(pass, index);
     });
-    if (!block.empty()) queue_.push_back(std::move(block));
+    if (!block.empty()) left_->blocks.push_back(std::move(block));
   }
 }
 
 void RankCases::begin_serving() {
-  server_ = std::thread([this] {
+  server_ = std::thread([left = left_, &link = link_] {
     try {
-      link_.serve([this] { return take(); });
+      link.serve([&] { return left->take(); });
     } catch (...) {
-      fault_ = std::current_exception();
+      left->fault = std::current_exception();
     }
   });
 }
 
-std::vector<std::int64_t> RankCases::take() {
-  const std::lock_guard lock(mutex_);
-  if (queue_.empty()) return {};
-  std::vector<std::int64_t> block = std::move(queue_.front());
-  queue_.pop_front();
+std::vector<std::int64_t> RankCases::BlocksLeft::take() {
+  const std::lock_guard lock(mutex);
+  if (blocks.empty()) return {};
+  std::vector<std::int64_t> block = std::move(blocks.front());
+  blocks.pop_front();
   return block;
 }
 
@@ -59,7 +59,7 @@ CaseGroups RankCases::next(std::int64_t pass) {
     return {{suspect}};
   }
   if (link_.is_first() && !server_.joinable()) begin_serving();
-  const auto cases = link_.is_first() ? take() : link_.ask();
+  const auto cases = link_.is_first() ? left_->take() : link_.ask();
   has_more_ = !cases.empty();
   return groups_->of(cases);
 }
@@ -67,7 +67,7 @@ CaseGroups RankCases::next(std::int64_t pass) {
 void RankCases::end_serving() {
   if (!server_.joinable()) return;
   server_.join();
-  if (fault_) std::rethrow_exception(fault_);
+  if (left_->fault) std::rethrow_exception(left_->fault);
 }
 
 bool RankCases::ends(std::int64_t pass) {
@@ -84,8 +84,8 @@ bool RankCases::ends(std::int64_t pass) {
 void RankCases::stop() {
   if (link_.is_first()) {
     {
-      const std::lock_guard lock(mutex_);
-      queue_.clear();
+      const std::lock_guard lock(left_->mutex);
+      left_->blocks.clear();
     }
     if (!server_.joinable()) begin_serving();
     end_serving();

@@ -4,6 +4,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -54,11 +55,20 @@ class RankCases final : public CaseSource {
   void stop();
 
  private:
+  /// Blocks that nobody has taken, of this object and of the thread that answers. An error of rank
+  /// 0 destroys this object before it ends the processes: the thread still has these then.
+  struct BlocksLeft {
+    /// The next block, for this rank or for another one.
+    std::vector<std::int64_t> take();
+
+    std::mutex mutex;
+    std::deque<std::vector<std::int64_t>> blocks;
+    std::exception_ptr fault = nullptr;  ///< of the thread
+  };
+
   void begin_pass(std::int64_t pass);
   /// Answers the other ranks from now on, in rank 0.
   void begin_serving();
-  /// The next block, for this rank or for another one.
-  std::vector<std::int64_t> take();
   void end_serving();
 
   RankLink& link_;
@@ -69,11 +79,9 @@ class RankCases final : public CaseSource {
 
   std::int64_t pass_ = -1;
   bool has_more_ = false;  ///< the last answer of rank 0 was not empty
-  std::mutex mutex_;
-  std::deque<std::vector<std::int64_t>> queue_;  ///< blocks that nobody has taken
-  std::deque<std::int64_t> suspects_;            ///< of this pass, before all others
+  std::shared_ptr<BlocksLeft> left_ = std::make_shared<BlocksLeft>();
+  std::deque<std::int64_t> suspects_;  ///< of this pass, before all others
   std::thread server_;
-  std::exception_ptr fault_;  ///< of the thread
 };
 
 }  // namespace lensbench
