@@ -25,6 +25,15 @@ if(LENSBENCH_FIGURES AND NOT LENSBENCH_ONLY_FILES)
       "librsvg2-dev), or build without PNG and PDF figures: -DLENSBENCH_FIGURES=OFF")
   endif()
 endif()
+option(LENSBENCH_MPI "Build what lensbench needs under mpirun and srun, where MPI is found" ON)
+if(LENSBENCH_MPI AND NOT LENSBENCH_ONLY_FILES)
+  set(MPI_CXX_SKIP_MPICXX TRUE)  # only the functions of C are used
+  find_package(MPI QUIET COMPONENTS CXX)
+  if(NOT MPI_CXX_FOUND)
+    message(STATUS "MPI was not found: lensbench will not run under mpirun and srun as one run of "
+      "several processes (Debian: libopenmpi-dev)")
+  endif()
+endif()
 # Decoders of pictures.
 pkg_check_modules(PNG IMPORTED_TARGET libpng)
 if(NOT PNG_FOUND)

@@ -13,6 +13,7 @@
 
 #include "bench/plugin_handles.hpp"
 #include "bench/results/result_views.hpp"
+#include "bench/run/case_source.hpp"
 #include "core/costs.hpp"
 
 namespace lensbench {
@@ -23,6 +24,8 @@ class ResultSink {
   virtual ~ResultSink();
   /// Cases that completed a pass already.
   virtual std::vector<std::int64_t> done(std::int64_t pass) const = 0;
+  /// Cases that failed a pass already and do not run again.
+  virtual std::vector<std::int64_t> given_up(std::int64_t /*pass*/) const { return {}; }
   /// Saves a case, which is safe when `is_safe`.
   virtual void commit(std::int64_t index, std::int64_t pass,
                       const std::map<std::string, Dataset>& saved, const CaseCosts& costs) = 0;
@@ -56,6 +59,8 @@ struct RunReport {
   std::vector<CaseFailure> failures;         ///< cases that failed in this run
   std::map<std::string, Dataset> summaries;  ///< datasets that `finish` saved
   bool interrupted = false;
+  /// Pass of which other processes have cases left, so that this one cannot go on.
+  std::optional<std::int64_t> unfinished_pass = std::nullopt;
   /// Peak resident memory of the process; NaN where the system does not report it.
   double peak_memory_bytes = 0;
 
@@ -74,7 +79,14 @@ struct RunControl {
   bool batches = true;
   /// Consecutive cases pass each block of the model together, in place of batches.
   bool in_step = false;
+  /// Says which cases run in this process; nullptr: all. It must outlive the run.
+  CaseSource* source = nullptr;
 };
+
+/// Groups in which a run computes its cases, in order. They depend on the cases, the model and the
+/// process, and results do not depend on them in any bit.
+CaseGroups groups_of(const std::vector<CaseInput>& cases, const Context& context,
+                     const RunControl& control);
 
 /// Expected cost of the cases of a run.
 struct ExpectedCost {

@@ -24,6 +24,9 @@ class ArchiveSink final : public ResultSink {
       : writer_(writer), session_(std::move(session)), cases_(cases), crash_(crash) {}
 
   std::vector<std::int64_t> done(std::int64_t pass) const override { return writer_.done(pass); }
+  std::vector<std::int64_t> given_up(std::int64_t pass) const override {
+    return writer_.given_up(pass);
+  }
   void commit(std::int64_t index, std::int64_t pass, const std::map<std::string, Dataset>& saved,
               const CaseCosts& costs) override {
     writer_.commit(index, saved, of_this_session(costs), pass);
@@ -45,7 +48,7 @@ class ArchiveSink final : public ResultSink {
   void note(std::int64_t index, const std::string& tool) override {
     now_ = index < 0 ? "" : "case '" + cases_[static_cast<std::size_t>(index)].id + "'";
     if (!now_.empty() && !tool.empty()) now_ += ", tool '" + tool + "'";
-    writer_.note(now_);
+    writer_.note(now_, index);
     crash_.note(now_);
   }
   /// The case and tool that run now; empty if none does.

@@ -38,7 +38,8 @@ struct RunRequest {
   bool profile = false;  ///< measure time and bytes of each component
   bool share = true;     ///< tools of a case share forwards of the same prompt
   Placement place = Placement::automatic;
-  bool resume = false;  ///< continue an interrupted run
+  bool resume = false;           ///< continue an interrupted run
+  std::int64_t block_cases = 0;  ///< cases that a rank gets at a time; 0: see `blocks_of`
   /// Longest time, in seconds, for which finished cases may remain unsafe while others run; 0: each
   /// case is safe before the next one begins.
   double commit_every_s = 1;

@@ -5,6 +5,7 @@
 #include <lensbench/error.hpp>
 #include <lensbench/profile.hpp>
 
+#include "archive/joint/shared_run.hpp"
 #include "archive/run/run_folder.hpp"
 #include "bench/access/context_access.hpp"
 #include "bench/case_input.hpp"
@@ -17,13 +18,13 @@
 #include "model/runtime/stop.hpp"
 #include "model/runtime/threads.hpp"
 #include "report/summary/expected_cost.hpp"
-#include "session/archive_sink.hpp"
 #include "session/environment.hpp"
 #include "session/model_options.hpp"
 #include "session/process/exit_guard.hpp"
 #include "session/process/interrupts.hpp"
 #include "session/recipe.hpp"
 #include "session/run_notes.hpp"
+#include "session/watched_run.hpp"
 
 // A run from its request to the sealed archive. The order of the steps is decided by what they cost
 // and by what they must not see: plug-ins are loaded first, while a fork is cheap; then the model
@@ -154,10 +155,10 @@ void RunSession::choose_place() {
     in_step_ = request_.place == Placement::stream;
   else if (!alone && exceeds_memory(*opened_)) {
     in_step_ = true;
-    notes_.push_back(
+    place_note_ =
         "the weights do not fit into the memory that is available, so they are read from disk "
         "block "
-        "by block, each block once for several cases (--place memory runs each case alone)");
+        "by block, each block once for several cases (--place memory runs each case alone)";
   }
 }
 
@@ -166,6 +167,7 @@ void RunSession::give_notes() {
        notes_on_run(*opened_, parameters_, plan_.cases, request_.interventions.size()))
     notes_.push_back(std::move(note));
   for (const std::string& note : notes_) listener_.warn(note);
+  if (!place_note_.empty()) listener_.warn(place_note_);
 }
 
 void RunSession::estimate_cost() {
@@ -182,21 +184,32 @@ void RunSession::estimate_cost() {
   }
 }
 
-/// The loop over cases, with the listener told of each one.
-/// \param only_finish  only the summary is computed, from cases that are safe
-RunReport RunSession::run_cases(ResultSink& sink, bool only_finish) {
-  std::int64_t done = 0;
-  // Cases of an earlier process count as done.
-  for (std::int64_t pass = 0; pass < plan_.passes; ++pass) done += std::ssize(sink.done(pass));
+RunControl RunSession::control() const {
   RunControl control;
   control.should_stop = listener_.should_stop;
-  control.only_finish = only_finish;
   // An intervention may depend on the row of a batch, as noise does.
   control.batches = request_.interventions.empty();
   control.in_step = in_step_;
+  return control;
+}
+
+/// The loop over cases, with the listener told of each one.
+/// \param only_finish  only the summary is computed, from cases that are safe
+/// \param source       says which cases run; nullptr: all
+/// \param count        counts those of this process; nullptr: those of the run
+RunReport RunSession::run_cases(ResultSink& sink, bool only_finish, CaseSource* source,
+                                Count* count) {
+  Count of_run{0, plan_.passes * std::ssize(cases_)};
+  // Cases of an earlier process count as over.
+  for (std::int64_t pass = 0; pass < plan_.passes; ++pass)
+    of_run.over += std::ssize(sink.done(pass));
+  Count& counted = count != nullptr ? *count : of_run;
+  RunControl control = this->control();
+  control.only_finish = only_finish;
+  control.source = source;
   control.on_case = [&](std::int64_t index, bool failed) {
-    listener_.on_case({index, cases_[static_cast<std::size_t>(index)].id, failed, ++done,
-                       plan_.passes * std::ssize(cases_)});
+    listener_.on_case(
+        {index, cases_[static_cast<std::size_t>(index)].id, failed, ++counted.over, counted.all});
   };
   control.on_progress = listener_.on_progress;
   const EndOfCases end{listener_};
@@ -206,9 +219,13 @@ RunReport RunSession::run_cases(ResultSink& sink, bool only_finish) {
 
 /// Facts that differ from run to run, for `/run`.
 nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const RunReport& report,
-                                     bool only_finish) const {
+                                     const Ending& ending) const {
+  // The notes say what the model and the cases are; all else differs from run to run.
+  if (ending.reproducible) return {{"notes", notes_}, {"reproducible", true}};
   std::error_code error;
   const double peak = report.peak_memory_bytes;
+  std::vector<std::string> notes = notes_;
+  if (!place_note_.empty()) notes.push_back(place_note_);
   nlohmann::json facts = {
       {"started", started_},
       {"ended", utc_now()},
@@ -218,7 +235,7 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const
       {"model_directory", fs::absolute(model_->directory(), error).string()},
       {"parameter_paths", path_values(parameters_)},
       {"plugin_directories", request_.plugins.dirs},
-      {"notes", notes_},
+      {"notes", notes},
       {"profile", request_.profile},
       {"place_variables", place_variables()},
       {"weights", in_step_ ? "stream" : "memory"},
@@ -230,7 +247,7 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const
   if (pictures_ && !pictures_->empty()) facts["picture_paths"] = pictures_->paths(plan_);
   if (!expected_cost_.is_null()) facts["expected_cost"] = expected_cost_;
   // The plug-ins that made the summary; the recipe has those that computed the cases.
-  if (only_finish)
+  if (ending.records_plugins)
     for (const PluginRecord& plugin : plan_.plugins)
       facts["finished_with"].push_back(
           {{"name", plugin.name}, {"version", plugin.version}, {"sha256", plugin.sha256}});
@@ -244,43 +261,46 @@ nlohmann::json RunSession::run_facts(const std::vector<std::string>& argv, const
   return facts;
 }
 
-RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<std::string>& argv) {
-  catch_interrupts();
-  auto writer = RunWriter::start(out, plan_, request_.resume,
-                                 {std::chrono::duration<double>(request_.commit_every_s)});
+/// For `lensbench finish` and `lensbench seal`, which take the request from it.
+void RunSession::keep_command(RunWriter& writer, const std::vector<std::string>& argv) const {
   std::error_code error;
-  // For `lensbench finish`, which takes the request from it.
   writer.keep_command({{"command", request_.kind == PluginEntryKind::tool ? "tool" : "run"},
                        {"arguments", argv},
                        {"working_directory", fs::current_path(error).string()}});
-  return complete(std::move(writer), out, argv, false);
+}
+
+RunSession::Outcome RunSession::execute(const fs::path& out, const std::vector<std::string>& argv) {
+  catch_interrupts();
+  if (is_shared_run(run_folder_of(out))) return execute_remaining(out, argv);
+  auto writer = RunWriter::start(out, plan_, request_.resume,
+                                 {std::chrono::duration<double>(request_.commit_every_s)});
+  keep_command(writer, argv);
+  return complete(writer, out, argv, {});
 }
 
 RunSession::Outcome RunSession::finish(const fs::path& out, const std::vector<std::string>& argv) {
   catch_interrupts();
-  auto writer = RunWriter::take_over(out, plan_);
+  const bool shared = is_shared_run(run_folder_of(out));
+  auto writer = shared ? RunWriter::join_to_finish(out, plan_, joint_rules("finish", false))
+                       : RunWriter::take_over(out, plan_);
+  if (shared) writer.settle();
   // Before the summary, which would otherwise be over a part of the cases.
   writer.require_all_run();
-  return complete(std::move(writer), out, argv, true);
+  Ending ending;
+  ending.only_finish = ending.records_plugins = true;
+  return complete(writer, out, argv, ending);
 }
 
 /// Runs what has to be run, then seals. An interruption leaves the folder for a resume.
-RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
-                                         const std::vector<std::string>& argv, bool only_finish) {
+RunSession::Outcome RunSession::complete(RunWriter& writer, const fs::path& out,
+                                         const std::vector<std::string>& argv,
+                                         const Ending& ending) {
   if (const std::string& last = writer.crashed_in(); !last.empty())
     listener_.warn("the process that worked on this run before ended without notice in " + last);
-  const std::string advice = "; every finished case is safe in " + run_folder_of(out).string() +
-                             "; run the command again with --resume";
-  // A plug-in may crash or call `exit` in any of its functions.
-  CrashReport crash(advice);
-  ArchiveSink sink(writer, started_, cases_, crash);
+  WatchedRun watched(writer, out, started_, cases_);
   Outcome outcome;
-  const ExitGuard guard([&] {
-    return (sink.now().empty() ? "the run" : sink.now()) +
-           ": code of a plug-in ended the process with exit()" + advice;
-  });
-  outcome.report = run_cases(sink, only_finish);
-  if (outcome.report.interrupted) return outcome;
+  outcome.report = run_cases(watched.sink(), ending.only_finish, ending.source);
+  if (outcome.report.interrupted || outcome.report.unfinished_pass) return outcome;
   const int code = outcome.report.exit_code();
   if (outcome.report.completed.empty() && (code == 2 || code == 3)) {
     // The request or every prompt was wrong: an empty archive would only block the next attempt.
@@ -294,8 +314,9 @@ RunSession::Outcome RunSession::complete(RunWriter writer, const fs::path& out,
     outcome.failed_receipts +=
         std::count_if(dataset.receipts.begin(), dataset.receipts.end(),
                       [](const Receipt& receipt) { return !receipt.passed; });
-  outcome.sealed = writer.seal(outcome.report.summaries, vocabulary.texts, vocabulary.bytes,
-                               environment_facts(), run_facts(argv, outcome.report, only_finish));
+  outcome.sealed =
+      writer.seal(outcome.report.summaries, vocabulary.texts, vocabulary.bytes, environment_facts(),
+                  run_facts(argv, outcome.report, ending), !ending.reproducible);
   return outcome;
 }
 
@@ -305,7 +326,7 @@ RunSession::Kept RunSession::run_in_memory(const std::vector<std::string>& argv)
     return "tool '" + kept.results.tool() + "': code of the plug-in ended the process with exit()";
   });
   kept.report = run_cases(kept.results, false);
-  kept.facts = run_facts(argv, kept.report, false);
+  kept.facts = run_facts(argv, kept.report, {});
   // The activations of the last case are not needed any more.
   ContextAccess::begin_case(*context_);
   return kept;
@@ -321,7 +342,7 @@ SealResult RunSession::save(const Kept& kept, const fs::path& out) const {
 
 /// An interruption comes first, then failures of cases, then receipts.
 int RunSession::Outcome::exit_code() const {
-  if (report.interrupted) return 5;
+  if (report.interrupted || report.unfinished_pass) return 5;
   if (const int code = report.exit_code(); code != 0) return code;
   return failed_receipts == 0 ? 0 : 1;
 }

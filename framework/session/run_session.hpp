@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -15,6 +16,8 @@
 #include "archive/run/run_writer.hpp"
 #include "bench/runner.hpp"
 #include "plugin/plugin_host.hpp"
+#include "session/joint/rank_link.hpp"
+#include "session/joint/shard.hpp"
 #include "session/kept_results.hpp"
 #include "session/open_parts.hpp"
 #include "session/pictures/run_pictures.hpp"
@@ -82,6 +85,49 @@ class RunSession {
   /// left. \param argv  words of the command, stored in the archive
   Outcome execute(const std::filesystem::path& out, const std::vector<std::string>& argv);
 
+  /// What one process did for a run that several processes share.
+  struct ShardOutcome {
+    RunReport report;
+    std::int64_t cases = 0;   ///< of this shard
+    std::int64_t failed = 0;  ///< of them, those that failed in this process or an earlier one
+    std::int64_t left = 0;    ///< of them, those that are not over in a pass that could run
+
+    /// Exit code: 5 if cases failed, or were left because of an interruption.
+    int exit_code() const;
+  };
+
+  /// Plans a run that several processes share, without running a case.
+  /// \param argv  words of a command `run` or `tool` that would run it
+  /// \return false if the run was planned already \throws as `RunWriter::join`
+  bool plan_shared(const std::filesystem::path& out, const std::vector<std::string>& argv);
+  /// Bytes that the results of one case have, which is computed in memory; empty if it fails.
+  std::optional<std::size_t> measure_case(std::int64_t index);
+  /// Groups in which the cases run, for the division of a run.
+  CaseGroups groups() const { return groups_of(cases_, *context_, control()); }
+  /// Tokens of each case.
+  std::vector<std::int64_t> tokens() const;
+
+  /// Runs the cases of a shard and seals nothing. The plan is made if it does not exist.
+  /// \throws as `RunWriter::join`
+  ShardOutcome execute_shard(const std::filesystem::path& out, const std::vector<std::string>& argv,
+                             const Shard& shard);
+
+  /// Runs the cases that this rank gets. Rank 0 plans the run, deals its cases and seals it; in the
+  /// others the outcome has no archive.
+  /// \throws as `RunWriter::join`; UsageError if there is a run of this name and the request does
+  /// not
+  ///   resume it
+  Outcome execute_rank(const std::filesystem::path& out, const std::vector<std::string>& argv,
+                       RankLink& link);
+
+  /// Calls the experiment's `finish` and seals a run whose cases are over, with the plug-ins that
+  /// computed them.
+  /// \param reproducible  leaves out what differs between runs: times, hosts, words of commands,
+  ///   costs. Equal requests then have equal files, whatever processes computed them
+  /// \throws UsageError that names cases which have not run; RunError if every case failed
+  Outcome seal(const std::filesystem::path& out, const std::vector<std::string>& argv,
+               bool reproducible);
+
   /// Finishes an interrupted run of this request without running a case: calls the experiment's
   /// `finish` and seals. The plug-ins may differ from those that computed the cases; the archive
   /// records those in `/recipe`, and these as `finished_with` in `/run`.
@@ -106,11 +152,30 @@ class RunSession {
   void choose_place();
   void give_notes();
   void estimate_cost();
-  RunReport run_cases(ResultSink& sink, bool only_finish);
-  Outcome complete(RunWriter writer, const std::filesystem::path& out,
-                   const std::vector<std::string>& argv, bool only_finish);
+  /// How the cases of a run are completed, and what the archive says about it.
+  struct Ending {
+    CaseSource* source = nullptr;  ///< says which cases run; nullptr: all
+    bool only_finish = false;      ///< no case runs
+    bool records_plugins = false;  ///< the plug-ins may differ from those that computed the cases
+    bool reproducible = false;     ///< without what differs between runs
+  };
+
+  /// Cases of all passes that are over, and all of them.
+  struct Count {
+    std::int64_t over = 0, all = 0;
+  };
+
+  RunControl control() const;
+  RunReport run_cases(ResultSink& sink, bool only_finish, CaseSource* source = nullptr,
+                      Count* count = nullptr);
+  Outcome complete(RunWriter& writer, const std::filesystem::path& out,
+                   const std::vector<std::string>& argv, const Ending& ending);
+  Outcome execute_remaining(const std::filesystem::path& out, const std::vector<std::string>& argv);
+  /// \param computes  whether the process computes cases, and not only the summary
+  JointRules joint_rules(const std::string& part, bool computes = true) const;
+  void keep_command(RunWriter& writer, const std::vector<std::string>& argv) const;
   nlohmann::json run_facts(const std::vector<std::string>& argv, const RunReport& report,
-                           bool only_finish) const;
+                           const Ending& ending) const;
 
   RunRequest request_;
   RunListener listener_;
@@ -130,6 +195,7 @@ class RunSession {
   RunPlan plan_;
   nlohmann::json expected_cost_;    ///< null if it is not known
   std::vector<std::string> notes_;  ///< about the model and the cases, kept in the archive
+  std::string place_note_;          ///< about the memory of this machine; empty without one
 };
 
 }  // namespace lensbench

@@ -23,14 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> faults(const fs::path& root, long at, FaultMode mode,
-                                const fs::path& log) {
-  return {std::string("LD_PRELOAD=") + build_folder() + "/lib/fixtures/libio_faults.so",
-          "LENSBENCH_FAULT_ROOT=" + root.string(), "LENSBENCH_FAULT_AT=" + std::to_string(at),
-          std::string("LENSBENCH_FAULT_MODE=") + kFaultModes[static_cast<int>(mode)],
-          "LENSBENCH_FAULT_LOG=" + log.string()};
-}
-
 /// The command with calls in an order that does not depend on time.
 std::vector<std::string> careful_command(const fs::path& out) {
   auto command = lens_command(out);

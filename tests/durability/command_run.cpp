@@ -47,6 +47,14 @@ Reported report_of(Outcome outcome, const fs::path& out) {
   return reported;
 }
 
+std::vector<std::string> faults(const fs::path& root, long at, FaultMode mode,
+                                const fs::path& log) {
+  return {std::string("LD_PRELOAD=") + build_folder() + "/lib/fixtures/libio_faults.so",
+          "LENSBENCH_FAULT_ROOT=" + root.string(), "LENSBENCH_FAULT_AT=" + std::to_string(at),
+          std::string("LENSBENCH_FAULT_MODE=") + kFaultModes[static_cast<int>(mode)],
+          "LENSBENCH_FAULT_LOG=" + log.string()};
+}
+
 pid_t start_with(const std::vector<std::string>& variables, std::vector<std::string> command,
                  const fs::path& notes) {
   std::vector<std::string> whole = {"/usr/bin/env"};

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "fixtures/faults/io_faults.hpp"
 #include "support/process.hpp"
 #include "support/temp_dir.hpp"
 
@@ -24,6 +25,11 @@ struct Reported {
   std::string results, recipe;  ///< digests of the archive, if there is one
 };
 Reported report_of(Outcome outcome, const std::filesystem::path& out);
+
+/// Variables of the environment that arm faults in a command (fixtures/faults).
+/// \param log  file that gets a letter for each call
+std::vector<std::string> faults(const std::filesystem::path& root, long at, FaultMode mode,
+                                const std::filesystem::path& log);
 
 /// Starts `command` with these variables in its environment, its output in `notes`.
 pid_t start_with(const std::vector<std::string>& variables, std::vector<std::string> command,

@@ -25,23 +25,22 @@ CommittedResults::CommittedResults(std::filesystem::path folder) : folder_(std::
     cases_.back().id = planned_case(folder_ / "plan", i).value("id", "");
   }
   // Packs come before parts, as in a resume, since the first complete frame of a case counts.
-  for (const auto& files : {pack_files(folder_), part_files(folder_)})
-    for (const auto& file : files)
-      scan_frames(file, [&](const FrameHead& head, std::uint64_t offset, const Bytes& bytes) {
-        // A frame with an index beyond the plan cannot be attributed to a case.
-        if (head.index < 0 || head.index >= std::ssize(cases_)) return;
-        CaseRecord& one = cases_[static_cast<std::size_t>(head.index)];
-        const Unit unit(bytes.bytes, bytes.owner, file.string());
-        if (unit.failed()) {
-          // A complete frame counts more than a failure, whichever comes first.
-          if (one.status == CaseStatus::planned) one.status = CaseStatus::failed;
-          return;
-        }
-        one.status = CaseStatus::complete;
-        // The first complete frame of a case counts, as it does when the run is resumed.
-        for (const std::string& name : unit.names())
-          places_[name].try_emplace(head.index, Place{file, offset, head.bytes});
-      });
+  for (const auto& file : frame_files(folder_))
+    scan_frames(file, [&](const FrameHead& head, std::uint64_t offset, const Bytes& bytes) {
+      // A frame with an index beyond the plan cannot be attributed to a case.
+      if (head.index < 0 || head.index >= std::ssize(cases_)) return;
+      CaseRecord& one = cases_[static_cast<std::size_t>(head.index)];
+      const Unit unit(bytes.bytes, bytes.owner, file.string());
+      if (unit.failed()) {
+        // A complete frame counts more than a failure, whichever comes first.
+        if (one.status == CaseStatus::planned) one.status = CaseStatus::failed;
+        return;
+      }
+      one.status = CaseStatus::complete;
+      // The first complete frame of a case counts, as it does when the run is resumed.
+      for (const std::string& name : unit.names())
+        places_[name].try_emplace(head.index, Place{file, offset, head.bytes});
+    });
 }
 
 std::vector<std::string> CommittedResults::names() const {

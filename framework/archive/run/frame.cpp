@@ -217,10 +217,11 @@ Bytes read_bytes(const FileDescriptor& file, std::uint64_t offset, std::uint64_t
 }
 
 /// The unit of every frame is read, so a scan takes as long as reading the file.
-FrameScan scan_frames(const path& file, const UseFrame& use) {
+FrameScan scan_frames(const path& file, const UseFrame& use, const WantFrame& want) {
   const FileDescriptor descriptor = open_for_reading(file);
   FrameScan scan;
   const auto check = [&](const FrameHead& head, std::uint64_t offset) {
+    if (want && !want(head)) return;
     const Bytes unit = read_bytes(descriptor, offset, head.bytes, file);
     if (checksum_of(std::span<const std::byte>(unit.bytes)) != head.checksum) {
       ++scan.damaged;

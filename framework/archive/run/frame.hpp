@@ -63,11 +63,16 @@ struct FrameScan {
 /// Receives a whole frame, and the offset and bytes of its unit.
 using UseFrame = std::function<void(const FrameHead&, std::uint64_t offset, const Bytes& unit)>;
 
+/// Decides by the head of a frame whether its unit is read.
+using WantFrame = std::function<bool(const FrameHead&)>;
+
 /// Reads a file of frames and calls `use` for each frame that is whole: its head has its checksum,
 /// the file has all of its bytes, and these have theirs. After bytes that are not a head, it looks
 /// for the next head.
+/// \param want  frames whose units are read; empty: all. The others do not count.
 /// \throws InputError if the file cannot be read
-FrameScan scan_frames(const std::filesystem::path& file, const UseFrame& use);
+FrameScan scan_frames(const std::filesystem::path& file, const UseFrame& use,
+                      const WantFrame& want = {});
 
 /// Calls `use` with the heads of the frames of which the file has all bytes, without reading their
 /// units. \throws InputError

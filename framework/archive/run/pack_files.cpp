@@ -12,6 +12,7 @@
 #include <random>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "core/files/atomic_file.hpp"
 
@@ -69,6 +70,18 @@ std::vector<path> part_files(const path& run) {
   return files_below(run / "open", ".part");
 }
 
+std::vector<path> frame_files(const path& run) {
+  std::vector<path> files = pack_files(run);
+  std::set<std::pair<std::uint64_t, std::uint64_t>> packs;
+  for (const path& pack : files)
+    if (const auto identity = identity_of(pack)) packs.emplace(identity->device, identity->number);
+  for (const path& part : part_files(run)) {
+    const auto identity = identity_of(part);
+    if (identity && !packs.contains({identity->device, identity->number})) files.push_back(part);
+  }
+  return files;
+}
+
 std::uint64_t pack_number(const path& file) {
   const std::string stem = file.stem().string();
   std::uint64_t number = 0;
@@ -82,7 +95,7 @@ std::string six_digits(std::uint64_t number) {
   return digits.data();
 }
 
-std::string new_writer_name() {
+std::string new_writer_name(const std::string& part) {
   std::array<char, 65> host{};
   // Letters that a file name may not have, or that a shell would interpret, are replaced.
   if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
@@ -94,8 +107,8 @@ std::string new_writer_name() {
   }
   std::random_device random;
   std::array<char, 24> digits{};
-  std::snprintf(digits.data(), digits.size(), ".0.%08x%08x", random(), random());
-  return (name.empty() ? "host" : name) + digits.data();
+  std::snprintf(digits.data(), digits.size(), "%08x%08x", random(), random());
+  return (name.empty() ? "host" : name) + "." + part + "." + digits.data();
 }
 
 void throw_file_error(const path& file, const std::string& what, int error) {
@@ -141,10 +154,14 @@ void publish_pack(const path& part, const path& pack) {
 }
 
 bool is_same_file(const path& a, const path& b) {
-  struct stat first {
-  }, second{};
-  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 &&
-         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+  const auto first = identity_of(a), second = identity_of(b);
+  return first && second && first->device == second->device && first->number == second->number;
+}
+
+std::optional<FileIdentity> identity_of(const path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return std::nullopt;
+  return FileIdentity{status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size)};
 }
 
 std::string unit_subject(const path& file, const FrameHead& head) {
@@ -155,9 +172,8 @@ std::string unit_subject(const path& file, const FrameHead& head) {
 /// frames of one case count once.
 std::size_t count_units(const path& run) {
   std::set<std::string> keys;
-  for (const auto& files : {pack_files(run), part_files(run)})
-    for (const path& file : files)
-      scan_heads(file, [&](const FrameHead& head) { keys.insert(head.key); });
+  for (const path& file : frame_files(run))
+    scan_heads(file, [&](const FrameHead& head) { keys.insert(head.key); });
   return keys.size();
 }
 

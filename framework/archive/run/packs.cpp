@@ -10,7 +10,9 @@
 #include <set>
 #include <utility>
 
+#include "archive/joint/link_file.hpp"
 #include "archive/run/pack_files.hpp"
+#include "archive/run/plan_files.hpp"
 #include "core/files/atomic_file.hpp"
 
 // Writer of the frames of finished cases. A whole frame is never overwritten: frames are appended
@@ -50,17 +52,18 @@ FileDescriptor new_part(const path& name) {
 }  // namespace
 
 Packs::Packs(const RunFolder& folder, std::size_t frames_per_pack)
-    : folder_(folder), frames_per_pack_(frames_per_pack) {}
+    : folder_(folder), frames_per_pack_(frames_per_pack), writer_(folder.writer()) {}
 Packs::~Packs() = default;
 
 /// Passes the whole frames of a file to `use`, with their place for later reads.
-FrameScan Packs::recover_file(const path& file, const UseUnit& use) {
+FrameScan Packs::recover_file(const path& file, const UseUnit& use, const WantFrame& want) {
   const std::size_t number = files_.size();
   files_.push_back(file);
-  return scan_frames(file, [&](const FrameHead& head, std::uint64_t offset, const Bytes& bytes) {
+  const auto take = [&](const FrameHead& head, std::uint64_t offset, const Bytes& bytes) {
     use(head, {number, offset, head.bytes, head.checksum},
         Unit(bytes.bytes, bytes.owner, unit_subject(file, head)));
-  });
+  };
+  return scan_frames(file, take, want);
 }
 
 /// The part becomes a pack. \return number of damaged frames
@@ -92,6 +95,33 @@ std::size_t Packs::recover(const UseUnit& use) {
   return damaged;
 }
 
+bool Packs::is_known(const std::optional<FileIdentity>& identity) const {
+  if (!identity) return true;  // the file was removed
+  const auto known = known_.find({identity->device, identity->number});
+  return known != known_.end() && known->second >= identity->bytes;
+}
+
+void Packs::note_known(const std::optional<FileIdentity>& identity) {
+  if (identity) known_[{identity->device, identity->number}] = identity->bytes;
+}
+
+/// The last frame of a file that grows may be there in part, and a network file system may show its
+/// length before its bytes: a file that has more than whole frames is read again in a later look.
+/// Its size is that from before the read, so that what is appended meanwhile is read then too.
+std::size_t Packs::look(const UseUnit& use, const WantFrame& want) {
+  std::size_t damaged = 0;
+  const path own = folder_.path() / "open" / writer_;
+  for (const path& file : frame_files(folder_.path())) {
+    if (file.extension() == ".pack") next_number_ = std::max(next_number_, pack_number(file) + 1);
+    const auto identity = identity_of(file);
+    if (file.parent_path() == own || is_known(identity)) continue;
+    const FrameScan scan = recover_file(file, use, want);
+    if (!want && scan.damaged == 0 && scan.end == scan.size) note_known(identity);
+    damaged += scan.damaged;
+  }
+  return damaged;
+}
+
 /// Makes the unfinished file of an ended process a pack, or removes it if it lacks a whole frame.
 void Packs::adopt(const path& part, const FrameScan& scan) {
   // Without a whole frame there is nothing to keep.
@@ -115,9 +145,17 @@ void Packs::adopt(const path& part, const FrameScan& scan) {
   files_.back() = pack;
 }
 
+/// Another process seals a run that is shared and removes its folder, which must not come back.
+void Packs::require_run() const {
+  if (folder_.is_shared() && !has_plan(folder_.plan()))
+    throw RunError(folder_.path().string() +
+                   ": has no plan any more: another process has sealed or removed the run");
+}
+
 /// Name of the next pack, in a folder that exists: packs 0 to 999 are in `000`, the next thousand
 /// in `001`.
 path Packs::next_pack() {
+  require_run();
   const std::uint64_t number = next_number_++;
   const std::string thousand = six_digits(number / 1000);
   const path folder = folder_.path() / "packs" / thousand.substr(thousand.size() - 3);
@@ -127,11 +165,10 @@ path Packs::next_pack() {
 
 /// Creates the file of the next frames. A process without a frame does not create a folder.
 void Packs::begin_part() {
-  if (writer_.empty()) {
-    const std::string name = new_writer_name();
-    make_folder(folder_.path() / "open" / name);
-    writer_ = name;
-  }
+  require_run();
+  const std::string name = writer_.empty() ? new_writer_name() : writer_;
+  make_folder(folder_.path() / "open" / name);
+  writer_ = name;
   part_path_ = folder_.path() / "open" / writer_ / (six_digits(next_number_) + ".part");
   part_ = new_part(part_path_);
   part_end_ = 0;
@@ -186,11 +223,31 @@ void Packs::close_part() {
 /// The file becomes a pack only when its data are synced, because a pack never changes.
 void Packs::end_part() {
   make_safe();
+  files_.back() = folder_.is_shared() ? publish_among_others() : publish_part();
+}
+
+path Packs::publish_part() {
   // Before the file is closed, so that the file after a failure has another number.
-  const path pack = next_pack();
+  path pack = next_pack();
   close_part();
   publish_pack(part_path_, pack);
-  files_.back() = pack;
+  return pack;
+}
+
+/// Other processes give numbers too: the first one that is free is taken. The part keeps its first
+/// name until the run is sealed, since other processes may know its units by it.
+path Packs::publish_among_others() {
+  note_known(identity_of(part_path_));
+  close_part();
+  constexpr int kNeighbours = 16;
+  for (int tried = 1;; ++tried) {
+    path pack = next_pack();
+    if (link_new_name(part_path_, pack)) return pack;
+    // Many numbers were given since the last look.
+    if (tried % kNeighbours == 0)
+      for (const path& file : pack_files(folder_.path()))
+        next_number_ = std::max(next_number_, pack_number(file) + 1);
+  }
 }
 
 /// A step of its own and not the end of `append`: its error does not concern a written frame.
@@ -203,7 +260,15 @@ bool Packs::end_if_full() {
 /// Called before the seal, which only reads.
 void Packs::finish_writing() {
   make_safe();
-  if (part_) close_part();
+  if (part_ && folder_.is_shared())
+    end_part();
+  else if (part_)
+    close_part();
+}
+
+void Packs::close_files() {
+  open_ = FileDescriptor();
+  open_number_ = SIZE_MAX;
 }
 
 /// The file of the last unit stays open, because the seal reads units in order of the plan, which
@@ -211,8 +276,7 @@ void Packs::finish_writing() {
 std::shared_ptr<const Unit> Packs::read(const UnitPlace& place) {
   const path& file = files_.at(place.pack);
   if (open_number_ != place.pack) {
-    open_ = FileDescriptor();
-    open_number_ = SIZE_MAX;
+    close_files();
     open_ = open_for_reading(file);
     open_number_ = place.pack;
   }

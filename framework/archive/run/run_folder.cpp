@@ -7,10 +7,12 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <initializer_list>
 #include <lensbench/error.hpp>
 #include <system_error>
+#include <thread>
 
 #include "core/files/atomic_file.hpp"
 
@@ -36,6 +38,15 @@ FileDescriptor lock(const path& file) {
     throw UsageError(file.parent_path().string() +
                      ": another process is writing this run; wait for it or choose another file");
   throw RunError(file.string() + ": cannot be locked: " + errno_text(errno));
+}
+
+/// File of the note of a process that shares a run.
+FileDescriptor open_note(const path& file) {
+  FileDescriptor descriptor(uninterrupted([&] {
+    return ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  }));
+  if (!descriptor) throw RunError(file.string() + ": cannot be created: " + errno_text(errno));
+  return descriptor;
 }
 
 // The note fills a block of this size, so that a shorter text replaces a longer one. Several
@@ -98,21 +109,85 @@ RunFolder::RunFolder(std::filesystem::path folder) : path_(std::move(folder)) {
   sync_folder(path_.parent_path());
 }
 
+/// The folders that others made are synced too, since their makers may have been killed before.
+RunFolder::RunFolder(std::filesystem::path folder, std::string writer)
+    : path_(std::move(folder)), writer_(std::move(writer)) {
+  make_folder(path_);
+  refuse_earlier_layout(path_);
+  make_folder(path_ / "packs");
+  make_folder(temporary());
+  make_folder(notes());
+  lock_ = open_note(notes() / writer_);
+  sync_folder(path_);
+  sync_folder(path_.parent_path());
+}
+
+/// A process that is killed leaves its note. It is closed before it is removed: a network file
+/// system keeps a removed file under another name while it is open, and thus its folder.
+RunFolder::~RunFolder() {
+  if (!is_shared()) return;
+  lock_.close();
+  std::error_code ignored;
+  std::filesystem::remove(notes() / writer_, ignored);
+  std::filesystem::remove_all(temporary(), ignored);
+}
+
+bool RunFolder::has_owner() const {
+  const FileDescriptor file(uninterrupted(
+      [&] { return ::open((path_ / "LOCK").c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW); }));
+  // Where there are no locks, nothing is known of the other process.
+  return file && uninterrupted([&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) != 0 &&
+         errno == EWOULDBLOCK;
+}
+
+std::vector<std::string> RunFolder::notes_of_others() const {
+  std::vector<std::string> found;
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator entry(notes(), ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    if (entry->path().filename() == writer_) continue;
+    const FileDescriptor file(uninterrupted(
+        [&] { return ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW); }));
+    if (std::string note = file ? read_note(file.get()) : ""; !note.empty())
+      found.push_back(std::move(note));
+  }
+  return found;
+}
+
 void RunFolder::make_states() const {
-  make_folder(path_ / "states");
+  make_folder(states());
+}
+
+/// A state of any process of the run will do: it is of the same work, on the same inputs. Those of
+/// a process that had the run alone lie in the folder of the states itself.
+std::vector<path> RunFolder::state_files(const std::string& key, const std::string& name) const {
+  const std::filesystem::path own = state_file(key, name), all = path_ / "states";
+  std::vector<std::filesystem::path> files;
+  const auto add = [&](const std::filesystem::path& file) {
+    std::error_code missing;
+    if (std::filesystem::exists(file, missing)) files.push_back(file);
+  };
+  add(own);
+  if (!is_shared()) return files;
+  add(all / own.filename());
+  std::error_code ignored;
+  for (std::filesystem::directory_iterator entry(all, ignored), end; !ignored && entry != end;
+       entry.increment(ignored))
+    if (entry->path().filename() != writer_) add(entry->path() / own.filename());
+  return files;
 }
 
 /// States belong to a key, not to a number: a changed request never finds the states of another.
 void RunFolder::remove_states(const std::string& key) const {
   std::error_code ignored;
-  if (!std::filesystem::exists(path_ / "states", ignored)) return;
-  for (const auto& entry : std::filesystem::directory_iterator(path_ / "states", ignored))
+  if (!std::filesystem::exists(states(), ignored)) return;
+  for (const auto& entry : std::filesystem::directory_iterator(states(), ignored))
     if (entry.path().filename().string().starts_with(key + "."))
       std::filesystem::remove(entry.path(), ignored);
 }
 
-/// One write of a whole block into the lock file. It is not synced: the page cache survives a crash
-/// of the process, which is all that the note is for.
+/// One write of a whole block into the lock file, or the file of the process. It is not synced: the
+/// page cache survives a crash of the process, which is all that the note is for.
 void RunFolder::note(std::string_view text) const {
   std::array<char, kNoteBytes> block{};
   text.copy(block.data(), block.size() - 1);
@@ -122,11 +197,24 @@ void RunFolder::note(std::string_view text) const {
 
 namespace {
 
+/// Removes a file or folder. Another process that shares the folder, and ends at this moment, may
+/// be removing its own files in it, which looks like an error here.
+void remove_whole(const path& part, std::error_code& error) {
+  constexpr std::chrono::milliseconds kPause{50};
+  std::filesystem::remove_all(part, error);
+  for (int attempt = 0; attempt < 20 && (error == std::errc::no_such_file_or_directory ||
+                                         error == std::errc::directory_not_empty);
+       ++attempt) {
+    std::this_thread::sleep_for(kPause);
+    std::filesystem::remove_all(part, error);
+  }
+}
+
 /// Removes files and folders in the order given, which decides what a kill leaves.
 void remove_parts(std::initializer_list<path> parts) {
   std::error_code error;
   for (const path& part : parts) {
-    std::filesystem::remove_all(part, error);
+    remove_whole(part, error);
     if (error)
       throw RunError(part.string() + ": cannot be removed: " + error.message() +
                      "; its content is not needed, remove the folder by hand");
@@ -142,10 +230,12 @@ void RunFolder::remove_units() const {
 }
 
 /// READY first: without it the remains are not a run. The folder itself comes last, before the
-/// lock.
+/// lock. The note of a process that shares the folder is not a lock, and is closed as in the
+/// destructor.
 void RunFolder::remove() {
+  if (is_shared()) lock_.close();
   remove_parts({plan() / "READY", plan(), command(), path_ / "open", path_ / "packs",
-                path_ / "states", temporary(), path_});
+                path_ / "states", path_ / "tmp", path_});
   lock_.close();
 }
 

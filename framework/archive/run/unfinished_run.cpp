@@ -21,13 +21,11 @@ UnfinishedRun inspect_run(const std::filesystem::path& folder) {
   run.planned = planned_cases(folder / "plan");
   // Keys and not frames are counted: a case that failed and then completed has two frames.
   std::set<std::string> complete, failed;
-  for (const auto& files : {pack_files(folder), part_files(folder)})
-    for (const auto& file : files)
-      run.damaged +=
-          scan_frames(file, [&](const FrameHead& head, std::uint64_t, const Bytes& bytes) {
-            const Unit unit(bytes.bytes, bytes.owner, file.string());
-            (unit.failed() ? failed : complete).insert(head.key);
-          }).damaged;
+  for (const auto& file : frame_files(folder))
+    run.damaged += scan_frames(file, [&](const FrameHead& head, std::uint64_t, const Bytes& bytes) {
+                     const Unit unit(bytes.bytes, bytes.owner, file.string());
+                     (unit.failed() ? failed : complete).insert(head.key);
+                   }).damaged;
   for (const std::string& key : complete) failed.erase(key);
   run.complete = complete.size();
   run.failed = failed.size();

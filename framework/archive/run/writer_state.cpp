@@ -1,8 +1,11 @@
 #include "archive/run/writer_state.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "archive/joint/outline_classes.hpp"
 #include "archive/run/saved_facts.hpp"
 #include "core/dataset/join_cases.hpp"
 
@@ -14,7 +17,22 @@ RunWriter::State::State(std::filesystem::path archive, RunPlan run_plan, const C
       folder(run_folder_of(out)),
       packs(folder, rules.frames_per_pack),
       commit_every(rules.every) {
+  take_keys();
+}
+
+RunWriter::State::State(std::filesystem::path archive, RunPlan run_plan, const CommitRules& rules,
+                        std::string writer)
+    : out(std::move(archive)),
+      plan(std::move(run_plan)),
+      folder(run_folder_of(out), std::move(writer)),
+      packs(folder, rules.frames_per_pack),
+      commit_every(rules.every) {
+  take_keys();
+}
+
+void RunWriter::State::take_keys() {
   for (std::string& key : case_keys(plan)) {
+    slots.emplace(key, units.size());
     units.emplace_back();
     units.back().key = std::move(key);
   }
@@ -42,22 +60,30 @@ const std::string& RunWriter::State::key_of_state(std::int64_t index, std::int64
 }
 
 std::vector<std::int64_t> RunWriter::State::completed(std::int64_t index) const {
-  std::vector<std::int64_t> slots;
+  std::vector<std::int64_t> found;
   for (std::int64_t pass = 0; pass < plan.passes; ++pass) {
     const std::int64_t at = slot(index, pass);
-    if (units[static_cast<std::size_t>(at)].status == CaseStatus::complete) slots.push_back(at);
+    if (units[static_cast<std::size_t>(at)].status == CaseStatus::complete) found.push_back(at);
   }
-  if (slots.empty()) throw UsageError("case " + std::to_string(index) + " has not completed");
-  return slots;
+  if (found.empty()) throw UsageError("case " + std::to_string(index) + " has not completed");
+  return found;
 }
 
-bool RunWriter::State::is_waiting(std::int64_t index) const {
-  for (std::int64_t pass = 0; pass < plan.passes; ++pass) {
+bool RunWriter::State::is_waiting(std::int64_t index, std::int64_t passes) const {
+  for (std::int64_t pass = 0; pass < passes; ++pass) {
     const auto status = units[static_cast<std::size_t>(slot(index, pass))].status;
     if (status == CaseStatus::planned) return true;
     if (status == CaseStatus::failed) return false;
   }
   return false;
+}
+
+bool RunWriter::State::repeats(std::int64_t pass) const {
+  if (!folder.is_shared()) return true;
+  const auto later = units.begin() + (pass + 1) * std::ssize(plan.cases);
+  return repeats_failures && std::none_of(later, units.end(), [](const UnitRecord& record) {
+           return record.status != CaseStatus::planned;
+         });
 }
 
 void RunWriter::State::check_names_of_pass(const std::map<std::string, Dataset>& saved,
@@ -73,6 +99,8 @@ void RunWriter::State::check_names_of_pass(const std::map<std::string, Dataset>&
 
 void RunWriter::State::check_joinable_with_others(
     const std::map<std::string, Dataset>& saved) const {
+  // What is known of the other cases depends on the processes that share the run: the seal checks.
+  if (folder.is_shared()) return;
   for (const auto& [name, dataset] : saved) {
     const auto known = outlines.find(name);
     if (known == outlines.end()) continue;
@@ -125,14 +153,56 @@ void RunWriter::State::remember(const std::map<std::string, Dataset>& saved, std
   }
 }
 
-void RunWriter::State::recover() {
-  std::map<std::string, std::size_t> slots;
-  for (std::size_t i = 0; i < units.size(); ++i) slots.emplace(units[i].key, i);
-  packs.recover([&](const FrameHead& head, const UnitPlace& place, const Unit& unit) {
+Packs::UseUnit RunWriter::State::recovering() {
+  return [this](const FrameHead& head, const UnitPlace& place, const Unit& unit) {
     const auto found = slots.find(head.key);
     if (found != slots.end()) recover(found->second, place, unit);
-  });
+  };
+}
+
+void RunWriter::State::recover() {
+  packs.recover(recovering());
   has_states = true;
+}
+
+void RunWriter::State::look(const std::function<bool(std::int64_t index)>& wanted) {
+  WantFrame want;
+  if (wanted) want = [&](const FrameHead& head) { return wanted(head.index); };
+  packs.look(recovering(), want);
+  has_states = true;
+}
+
+void RunWriter::State::count_ended_processes() {
+  for (const std::string& note : folder.notes_of_others()) {
+    std::int64_t index = -1;
+    std::from_chars(note.data(), note.data() + note.size(), index);
+    if (index >= 0 && index < std::ssize(plan.cases)) ++ended_processes[index];
+  }
+}
+
+/// Every unit is read once more, since the plan and not the files decides which is the first.
+void RunWriter::State::refuse_contradictions() {
+  OutlineClasses classes;
+  for (std::size_t at = 0; at < units.size(); ++at)
+    if (units[at].status == CaseStatus::complete)
+      for (const std::string& name : *units[at].names)
+        classes.note(at, name, read(static_cast<std::int64_t>(at), name));
+  const auto contradictions = classes.contradictions();
+  for (const auto& [at, error] : contradictions) {
+    failed_receipts -= unit_at(static_cast<std::int64_t>(at)).failed_receipts();
+    units[at].status = CaseStatus::failed;
+    units[at].error = printable_error(error);
+    units[at].names = names_in_common({});
+  }
+  if (!contradictions.empty()) collect_ids_anew();
+}
+
+/// The vocabulary has the tokens of the results alone, not those of cases that failed since.
+void RunWriter::State::collect_ids_anew() {
+  token_ids.clear();
+  ids_to_collect.clear();
+  for (std::size_t at = 0; at < units.size(); ++at)
+    if (units[at].status == CaseStatus::complete) ids_to_collect.push_back(at);
 }
 
 void RunWriter::State::recover(std::size_t at, const UnitPlace& place, const Unit& unit) {

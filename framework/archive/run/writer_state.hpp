@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <lensbench/dataset.hpp>
 #include <map>
 #include <memory>
@@ -20,6 +21,9 @@ namespace lensbench {
 /// What a writer knows of its run: the units of the cases, and what their datasets have in common.
 struct RunWriter::State {
   State(std::filesystem::path archive, RunPlan run_plan, const CommitRules& rules);
+  /// State of a process that shares the run.
+  State(std::filesystem::path archive, RunPlan run_plan, const CommitRules& rules,
+        std::string writer);
 
   /// Index of the record of a case and pass.
   std::int64_t slot(std::int64_t index, std::int64_t pass) const;
@@ -28,8 +32,12 @@ struct RunWriter::State {
   const std::string& key_of_state(std::int64_t index, std::int64_t pass);
   /// Records of the passes that a case has completed, with their slots.
   std::vector<std::int64_t> completed(std::int64_t index) const;
-  /// Whether a pass of a case has still to run: after a failure, later passes do not.
-  bool is_waiting(std::int64_t index) const;
+  /// Whether one of the first passes of a case has still to run: after a failure, later passes do
+  /// not. \param passes  number of passes
+  bool is_waiting(std::int64_t index, std::int64_t passes) const;
+  /// Whether cases that failed a pass run again: always if one process has the run; else in a
+  /// resume, unless a later pass has read what this one found. `given_up` has exceptions.
+  bool repeats(std::int64_t pass) const;
   void check_names_of_pass(const std::map<std::string, Dataset>& saved, std::int64_t pass) const;
   void check_joinable_with_others(const std::map<std::string, Dataset>& saved) const;
   void write(std::int64_t index, std::int64_t pass, const std::string& error,
@@ -45,6 +53,14 @@ struct RunWriter::State {
   void remember(const std::map<std::string, Dataset>& saved, std::int64_t pass);
   /// Takes over the units of earlier processes.
   void recover();
+  /// Takes in the units of all processes that share the run.
+  /// \param wanted  cases whose units are read; empty: all
+  void look(const std::function<bool(std::int64_t index)>& wanted);
+  /// Counts the processes that ended without notice, by their cases.
+  void count_ended_processes();
+  /// Decides which units of processes that did not know of each other cannot be joined.
+  void refuse_contradictions();
+  void collect_ids_anew();
   /// The first of two complete units of a case counts, so that it never changes; a complete one
   /// counts more than failures, of which the last counts.
   void recover(std::size_t at, const UnitPlace& place, const Unit& unit);
@@ -52,11 +68,21 @@ struct RunWriter::State {
   const Unit& unit_at(std::int64_t at);
   Dataset read(std::int64_t at, const std::string& name);
 
+ private:
+  void take_keys();
+  /// Passes the units of the plan to `recover`.
+  Packs::UseUnit recovering();
+
+ public:
   std::filesystem::path out;
   RunPlan plan;
   RunFolder folder;
   Packs packs;
   std::vector<UnitRecord> units;
+  std::map<std::string, std::size_t> slots;     ///< by the keys of the units
+  std::map<std::int64_t, int> ended_processes;  ///< by the case that ran
+  bool repeats_failures = true;                 ///< cases that failed before run again
+  std::set<std::int64_t> given_up;              ///< slots that do not run again in any case
   std::map<std::vector<std::string>, std::shared_ptr<const std::vector<std::string>>> name_lists;
   std::map<std::string, Dataset> outlines;
   std::map<std::string, std::int64_t> pass_of;  ///< pass that saves a dataset of that name

@@ -132,7 +132,7 @@ class Packer {
         joining.cases.push_back(i);
         for (const Receipt& receipt : part.receipts) note_receipt({receipt, name, number});
       }
-      costs_.add(number, input_.costs(i));
+      if (input_.costs) costs_.add(number, input_.costs(i));
     }
     return joinings;
   }

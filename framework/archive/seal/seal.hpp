@@ -28,7 +28,7 @@ struct SealInput {
   const std::vector<UnitRecord>& units;  ///< in the order of the plan, pass by pass
   /// Reads a dataset of the unit `at`.
   std::function<Dataset(std::size_t at, const std::string& name)> read;
-  std::function<CaseCosts(std::size_t at)> costs;
+  std::function<CaseCosts(std::size_t at)> costs;  ///< empty: the archive has no costs
   const std::map<std::string, Dataset>& summaries;
   const std::map<std::int64_t, std::string>& vocabulary;
   const std::map<std::int64_t, std::string>& vocabulary_bytes;

@@ -25,6 +25,12 @@ namespace {
 
 }  // namespace
 
+CaseGroups groups_of(const std::vector<CaseInput>& cases, const Context& context,
+                     const RunControl& control) {
+  if (control.in_step && !control.only_finish) return groups_in_step(cases, context);
+  return batches_of(cases, context, control.batches && !control.only_finish);
+}
+
 BoundExperiment::Run::Run(BoundExperiment& bound, const std::vector<CaseInput>& cases,
                           const Parameters& parameters, Context& context, ResultSink& sink,
                           const RunControl& control)
@@ -37,23 +43,38 @@ BoundExperiment::Run::Run(BoundExperiment& bound, const std::vector<CaseInput>& 
       meter_(profile_of(context.model())),
       services_(context, sink, control, meter_),
       slots_(SlotAccess::slots(*bound.experiment_), services_),
-      groups_(control.in_step && !control.only_finish
-                  ? groups_in_step(cases, context)
-                  : batches_of(cases, context, control.batches && !control.only_finish)) {}
+      source_(control.source != nullptr ? *control.source : all_) {
+  source_.begin(groups_of(cases, context, control));
+}
 
 RunReport BoundExperiment::Run::report() {
   // Every pass runs over all cases before the next one begins, so that it can read all earlier
   // results.
   const std::int64_t passes = bound_.passes(parameters_);
   require_intact_weights("", "code of a plug-in that ran before the first case");
-  for (std::int64_t pass = 0; pass < passes; ++pass)
+  for (std::int64_t pass = 0; pass < passes; ++pass) {
     if (!run_pass_safely(pass)) {
       report_.interrupted = true;
       return std::move(report_);
     }
-  finish();
+    if (!end_pass(pass)) return std::move(report_);
+  }
+  if (source_.sums_up()) finish();
   report_.peak_memory_bytes = meter_.peak_memory_bytes();
   return std::move(report_);
+}
+
+bool BoundExperiment::Run::end_pass(std::int64_t pass) {
+  if (!source_.ends(pass)) {
+    report_.unfinished_pass = pass;
+    return false;
+  }
+  // The cases of other processes are in the sink alone.
+  if (source_.is_shared()) {
+    report_.completed = sink_.done(pass);
+    std::sort(report_.completed.begin(), report_.completed.end());
+  }
+  return true;
 }
 
 bool BoundExperiment::Run::run_pass_safely(std::int64_t pass) {
@@ -83,14 +104,7 @@ bool BoundExperiment::Run::run_pass(std::int64_t pass) {
   const std::vector<std::int64_t> before = std::exchange(report_.completed, {});
   // Later passes read the results of earlier ones from the sink, not from memory.
   const EarlierResults earlier(sink_, before, cases_, parameters_, context_.seed());
-  auto done = sink_.done(pass);
-  std::sort(done.begin(), done.end());
-  bool ended = true;
-  for (const std::vector<std::int64_t>& group : groups_) {
-    const auto waiting = waiting_of(group, pass, before, done);
-    ended = run_group(waiting, pass, pass == 0 ? nullptr : &earlier);
-    if (!ended) break;
-  }
+  const bool ended = run_groups(pass, before, pass == 0 ? nullptr : &earlier);
   // The groups are not in the order of the cases.
   std::sort(report_.completed.begin(), report_.completed.end());
   std::stable_sort(report_.failures.begin(), report_.failures.end(),
@@ -98,15 +112,27 @@ bool BoundExperiment::Run::run_pass(std::int64_t pass) {
   return ended;
 }
 
+bool BoundExperiment::Run::run_groups(std::int64_t pass, const std::vector<std::int64_t>& before,
+                                      const Summary* earlier) {
+  OverCases over{sink_.done(pass), sink_.given_up(pass)};
+  std::sort(over.complete.begin(), over.complete.end());
+  std::sort(over.failed.begin(), over.failed.end());
+  for (CaseGroups groups = source_.next(pass); !groups.empty(); groups = source_.next(pass))
+    for (const std::vector<std::int64_t>& group : groups)
+      if (!run_group(waiting_of(group, pass, before, over), pass, earlier)) return false;
+  return true;
+}
+
 std::vector<std::int64_t> BoundExperiment::Run::waiting_of(const std::vector<std::int64_t>& group,
                                                            std::int64_t pass,
                                                            const std::vector<std::int64_t>& before,
-                                                           const std::vector<std::int64_t>& done) {
+                                                           const OverCases& over) {
   std::vector<std::int64_t> waiting;
   for (const std::int64_t index : group) {
     if (pass > 0 && !std::binary_search(before.begin(), before.end(), index)) continue;
+    if (std::binary_search(over.failed.begin(), over.failed.end(), index)) continue;
     // A resumed run skips what is complete.
-    if (std::binary_search(done.begin(), done.end(), index))
+    if (std::binary_search(over.complete.begin(), over.complete.end(), index))
       report_.completed.push_back(index);
     else if (!control_.only_finish)
       waiting.push_back(index);

@@ -25,18 +25,29 @@ class BoundExperiment::Run {
   RunReport report();
 
  private:
+  /// Cases that do not run again in a pass, in order.
+  struct OverCases {
+    std::vector<std::int64_t> complete, failed;
+  };
+
   /// Runs a pass; however it ends, the cases that ended are safe and reported.
   bool run_pass_safely(std::int64_t pass);
   void report_safe_cases();
 
   /// Runs the cases of a pass that are not done. \return false if it was interrupted
   bool run_pass(std::int64_t pass);
+  /// Runs the groups of a pass that this process gets. \return false if it was interrupted
+  bool run_groups(std::int64_t pass, const std::vector<std::int64_t>& before,
+                  const Summary* earlier);
+  /// Whether the next pass, or the summary, may begin. The cases that other processes completed
+  /// count from then on.
+  bool end_pass(std::int64_t pass);
   /// Cases of a group that have to run in a pass. Those that are done count as completed.
   /// \param before  completed cases of the pass before, in order
-  /// \param done    completed cases of this pass, in order
+  /// \param over    cases of this pass that are over
   std::vector<std::int64_t> waiting_of(const std::vector<std::int64_t>& group, std::int64_t pass,
                                        const std::vector<std::int64_t>& before,
-                                       const std::vector<std::int64_t>& done);
+                                       const OverCases& over);
   /// Runs cases of equal length. \return false if it was interrupted
   bool run_group(const std::vector<std::int64_t>& group, std::int64_t pass, const Summary* earlier);
   /// Lets a tool that takes batches answer cases of equal length with one call.
@@ -93,8 +104,9 @@ class BoundExperiment::Run {
   CostMeter meter_;
   CaseServices services_;
   MeteredSlots slots_;
-  std::vector<std::vector<std::int64_t>> groups_;  ///< cases whose forwards run together
-  std::int64_t batches_ = 0;                       ///< number of batches so far
+  AllCases all_;
+  CaseSource& source_;
+  std::int64_t batches_ = 0;  ///< number of batches so far
 };
 
 }  // namespace lensbench

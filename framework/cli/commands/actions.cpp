@@ -22,6 +22,8 @@ namespace {
 constexpr Action kActions[] = {
     {"run", run_experiment, experiment_help},
     {"tool", run_tool, tool_help},
+    {"plan", run_plan, plan_help},
+    {"seal", run_seal},
     {"finish", run_finish},
     {"serve", run_serve},
     {"plant", run_plant},

@@ -7,6 +7,8 @@
 #include <limits>
 #include <system_error>
 
+#include "bench/run/case_parts.hpp"
+
 namespace lensbench::cli {
 namespace {
 
@@ -57,6 +59,13 @@ PictureArguments picture_arguments(const Options& options) {
 
 namespace {
 
+std::int64_t block_cases(const Options& options) {
+  if (options.count("block") > static_cast<std::uint64_t>(kMostBlockCases))
+    throw UsageError("--block is " + options.text("block") + "; expected at most " +
+                     std::to_string(kMostBlockCases) + ", or 0 for a number that fits the run");
+  return static_cast<std::int64_t>(options.count("block"));
+}
+
 Placement placement(const std::string& word) {
   if (word == "stream") return Placement::stream;
   return word == "memory" ? Placement::memory : Placement::automatic;
@@ -74,7 +83,8 @@ void read_request(const Options& options, RunRequest& request) {
   request.profile = options.flag("profile");
   request.share = !options.flag("no-share");
   request.place = placement(options.text("place"));
-  request.resume = options.flag("resume");
+  request.resume = options.knows("resume") && options.flag("resume");
+  request.block_cases = block_cases(options);
   request.commit_every_s = seconds_between_commits(options.text("commit-every"));
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
   // The archive keeps the file as it was, not only the options that came from it.
@@ -99,7 +109,10 @@ RunArguments run_arguments(PluginEntryKind kind, const Options& options) {
   run.prompts_file = options.text("prompts");
   run.pictures = picture_arguments(options);
   run.out = options.text("out");
-  run.progress_json = options.text("progress") == "json";
+  // `plan` has neither of the two.
+  if (options.knows("shard") && options.given("shard"))
+    run.shard = parse_shard(options.text("shard"));
+  run.progress_json = options.knows("progress") && options.text("progress") == "json";
   run.quiet = options.flag("quiet");
   run.json = options.flag("json");
   return run;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/parse/options.hpp"
+#include "session/joint/shard.hpp"
 #include "session/run_request.hpp"
 
 namespace lensbench::cli {
@@ -26,6 +27,7 @@ struct RunArguments {
   std::string prompts_file;
   PictureArguments pictures;
   std::string out;             ///< empty: a new name under results/
+  std::optional<Shard> shard;  ///< the part of the run that is asked for; empty: all of it
   bool progress_json = false;  ///< print a JSON line on stderr for every finished case
   bool quiet = false, json = false;
 };

@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "report/terminal/progress.hpp"
 
@@ -43,13 +45,16 @@ void show_progress(RunListener& listener, std::int64_t cases) {
   auto bar = std::make_shared<std::optional<ProgressBar>>();
   // A single case usually ends before a bar is useful, unless its tool reports its progress.
   if (cases > 1) listener.on_start = [bar, cases] { bar->emplace(cases, STDERR_FILENO); };
-  listener.on_case = [bar, failed = std::int64_t{0}](const CaseProgress& ended) mutable {
+  listener.on_case = [bar, known = cases > 0,
+                      failed = std::int64_t{0}](const CaseProgress& ended) mutable {
+    // The bar of a slow first case could not know how many there are.
+    if (!std::exchange(known, true)) bar->emplace(ended.total, STDERR_FILENO);
     failed += ended.failed ? 1 : 0;
     if (*bar) (*bar)->step(ended.done, failed);
   };
   // A case that reports steps is slow, so that even a single case gets a bar.
   listener.on_progress = [bar, cases](std::int64_t done, std::int64_t total) {
-    if (!*bar) bar->emplace(cases, STDERR_FILENO);
+    if (!*bar) bar->emplace(std::max<std::int64_t>(1, cases), STDERR_FILENO);
     (*bar)->work(done, total);
   };
   // Destroys the bar, which erases it before results are printed.

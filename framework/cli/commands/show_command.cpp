@@ -5,6 +5,8 @@
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
 
+#include "archive/joint/shared_progress.hpp"
+#include "archive/joint/shared_run.hpp"
 #include "archive/sandbox/guard.hpp"
 #include "cli/commands/actions.hpp"
 #include "cli/commands/beginning_of_run.hpp"
@@ -12,6 +14,7 @@
 #include "cli/parse/options.hpp"
 #include "grading/archive/stored_report.hpp"
 #include "report/summary/draw_archive.hpp"
+#include "report/summary/progress_text.hpp"
 #include "report/summary/show.hpp"
 
 namespace lensbench::cli {
@@ -24,6 +27,8 @@ int show_unsealed(const fs::path& run, const DrawRequest& request, const Termina
   const TokenText token = token_texts(run);
   return in_child({.files = {}, .folders = {run}}, [&] {
     std::cout << draw_results(CommittedResults(run), token, request, style);
+    if (is_shared_run(run) && request.result.empty() && request.cases.empty())
+      std::cout << progress_text(shared_progress(run));
     return 0;
   });
 }

@@ -22,6 +22,10 @@ class Options {
   const Command& command() const { return command_; }
   const Arguments& arguments() const { return arguments_; }
 
+  /// Whether the command has an option of that name.
+  bool knows(const std::string& name) const {
+    return flags_.contains(name) || initial_.contains(name);
+  }
   bool flag(const std::string& name) const { return flags_.at(name); }
   /// True if the option was given, not only by its initial value.
   bool given(const std::string& name) const { return !values_.at(name).empty(); }

@@ -106,7 +106,7 @@ _lensbench_offer() {
     entry) _lensbench_names; words=$REPLY ;;
     setting)
       [[ -n $4 ]] || return
-      [[ $3 == run ]] && _lensbench_names experiment "$4" || _lensbench_names tool "$4"
+      [[ $3 == run || $3 == plan ]] && _lensbench_names experiment "$4" || _lensbench_names tool "$4"
       _lensbench_settings "$current"
       words=$REPLY current=${current#*=}
       if [[ $words == ,* ]]; then

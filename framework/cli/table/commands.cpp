@@ -8,12 +8,12 @@ namespace lensbench::cli {
 /// it. The order is that of the overview, in which commands of one group are neighbours.
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
-      run_command(),        tool_command(),  finish_command(),   serve_command(),
-      grade_command(),      list_command(),  tokenize_command(), model_info_command(),
-      model_init_command(), plant_command(), show_command(),     verify_command(),
-      replay_command(),     diff_command(),  versions_command(), export_command(),
-      report_command(),     plot_command(),  new_command(),      completion_command(),
-      man_command()};
+      run_command(),      tool_command(),       plan_command(),       seal_command(),
+      finish_command(),   serve_command(),      grade_command(),      list_command(),
+      tokenize_command(), model_info_command(), model_init_command(), plant_command(),
+      show_command(),     verify_command(),     replay_command(),     diff_command(),
+      versions_command(), export_command(),     report_command(),     plot_command(),
+      new_command(),      completion_command(), man_command()};
   return all;
 }
 

@@ -17,6 +17,8 @@ std::vector<std::string> parts_of(const std::vector<Command>& all, const std::st
 // Each command is defined in the file of its name.
 Command run_command();
 Command tool_command();
+Command plan_command();
+Command seal_command();
 Command finish_command();
 Command serve_command();
 Command grade_command();

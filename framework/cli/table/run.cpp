@@ -26,7 +26,10 @@ parameters of one.)",
       .examples = {{"lensbench run first_look --model models/kjv-gpt2 --prompt \"And God said\"",
                     "predictions by layer, contributions and choices for one prompt"},
                    {"lensbench run layer_responsibility --model DIR --prompts FILE --out a.h5",
-                    "many prompts, with a chosen archive name"}},
+                    "many prompts, with a chosen archive name"},
+                   {"lensbench run layer_responsibility --model DIR --prompts FILE --out a.h5 "
+                    "--shard 7/200",
+                    "one of 200 processes that share the run (docs/many-processes.md)"}},
       .more_help = true};
 }
 

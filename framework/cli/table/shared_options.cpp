@@ -128,7 +128,20 @@ std::vector<Option> run_options() {
       {.name = "profile",
        .argument = "",
        .help = "measure time and bytes of each layer and component, for lensbench show"},
-      {.name = "resume", .argument = "", .help = "continue an interrupted run with the same --out"},
+      {.name = "resume",
+       .argument = "",
+       .help = "continue an interrupted run with the same --out, when its processes have ended"},
+      {.name = "shard",
+       .argument = "I/N",
+       .help =
+           "run the I-th of N parts of the run, seal nothing: processes of any scheduler work on "
+           "one run in this way (lensbench plan prints what to submit, lensbench seal joins it)"},
+      {.name = "block",
+       .argument = "N",
+       .help = "cases that each process of mpirun or srun gets at a time, at most 256; 0: few, by "
+               "the number of cases and processes. The results are the same",
+       .values = Values::count,
+       .initial = "0"},
       {.name = "commit-every",
        .argument = "SECONDS",
        .help = "make finished cases safe on disk at least this often; a power cut costs those "

@@ -13,7 +13,8 @@ or of those that --case names. --facts shows what the archive contains instead: 
 model, the cases, the receipts, the digests, and every variable with its dimensions and units.
 
 Of a run that still goes on, or was interrupted, it draws what is saved so far: give the folder
-NAME.run, or the archive that it will become.)",
+NAME.run, or the archive that it will become. Of a run that several processes share (`lensbench run
+--shard`), it adds how far they have come, how fast, and which parts have been seen.)",
       .operands = {{"FILE", "an archive, or the folder of a run", Values::archive},
                    {.name = "RESULT", .what = "the name of a dataset", .optional = true}},
       .options = {{.name = "case",

@@ -61,6 +61,31 @@ TEST(RunArguments, HaveSecondsBetweenCommits) {
                 HasSubstr("'" + wrong + "' is not a number of seconds"));
 }
 
+TEST(RunArguments, HaveAShardOfTheRun) {
+  EXPECT_FALSE(given({}).shard.has_value());
+  EXPECT_EQ(given({"--shard", "3/8"}).shard->text(), "3/8");
+  EXPECT_THAT(message_of<UsageError>([&] { given({"--shard", "9/8"}); }), HasSubstr("1/8 to 8/8"));
+}
+
+TEST(RunArguments, HaveTheCasesOfABlock) {
+  EXPECT_EQ(given({}).request.block_cases, 0);
+  EXPECT_EQ(given({"--block", "256"}).request.block_cases, 256);
+  EXPECT_THAT(message_of<UsageError>([&] {
+                given({"--block", "257"});
+              }),
+              HasSubstr("--block is 257; expected at most 256"));
+}
+
+TEST(RunArguments, OfAPlanAreThoseOfItsRun) {
+  static const Command plan = plan_command();
+  const RunArguments run = run_arguments(
+      PluginEntryKind::experiment, Options(plan, {"first_look", "--model", "m", "--out", "a.h5",
+                                                  "--seed", "3", "--shards", "2"}));
+  EXPECT_EQ(run.request.seed, 3u);
+  EXPECT_EQ(run.out, "a.h5");
+  EXPECT_FALSE(run.shard.has_value() || run.request.resume || run.progress_json);
+}
+
 TEST(RunArguments, AreWhatWasGiven) {
   const RunArguments run =
       given({"--prompt",  "a",        "--prompt",   "b",          "--ids",   "1 2",
