@@ -89,21 +89,23 @@ struct RopeSpec {
 
 /// Attention layer, equal in all blocks except for `windows` and `layer_scale`.
 struct AttentionSpec {
-  std::int64_t n_heads = 0;            ///< query heads
-  std::int64_t n_key_value_heads = 0;  ///< fewer than n_heads: grouped-query attention
-  std::int64_t d_head = 0;             ///< width of one head
-  double scale = 0.0;                  ///< factor on q·k (mostly 1/sqrt(d_head))
-  double score_softcap = 0.0;          ///< cap*tanh(x/cap); 0: none
-  bool causal = true;                  ///< a query sees no later key
-  std::vector<std::int64_t> windows;   ///< per block: keys a query sees, itself included; 0: all
-  std::vector<double> layer_scale;     ///< per block: factor on `scale`; empty: 1
+  std::int64_t n_heads = 0;                ///< query heads
+  std::int64_t n_key_value_heads = 0;      ///< fewer than n_heads: grouped-query attention
+  std::int64_t d_head = 0;                 ///< width of one head
+  double scale = 0.0;                      ///< factor on q·k (mostly 1/sqrt(d_head))
+  double score_softcap = 0.0;              ///< cap*tanh(x/cap); 0: none
+  bool causal = true;                      ///< a query sees no later key
+  std::vector<std::int64_t> windows;       ///< `window` of each block; empty: 0 in all blocks
+  std::vector<double> layer_scale;         ///< per block: factor on `scale`; empty: 1
   std::optional<NormSpec> query_key_norm;  ///< after the projections, before rotary
   bool query_key_norm_whole = false;       ///< one norm over all heads (OLMo 2), not one per head
   /// The file stores q, k and v as one matrix that holds, for each key-value head, its queries, its
   /// key and its value (GPT-NeoX, BLOOM, Falcon).
   bool fused_by_group = false;
 
-  /// Number of keys that a query of this block sees, itself included; 0: all.
+  /// Number of keys that a query of this block sees, itself included; 0: all; below 0: a query sees
+  /// the keys of its own chunk, of that many positions counted from the start of the text (Llama
+  /// 4).
   std::int64_t window(std::int64_t layer) const {
     return windows.empty() ? 0 : windows[static_cast<std::size_t>(layer)];
   }
