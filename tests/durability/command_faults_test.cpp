@@ -7,7 +7,6 @@
 #include <lensbench/random.hpp>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "durability/command_run.hpp"
@@ -54,14 +53,26 @@ std::string kinds_of(FaultMode mode) {
   }
 }
 
-std::vector<std::pair<long, FaultMode>> points_of(const std::string& calls) {
-  std::vector<std::pair<long, FaultMode>> points;
-  for (const FaultMode mode : {FaultMode::kill, FaultMode::torn, FaultMode::full, FaultMode::error,
-                               FaultMode::interrupted, FaultMode::stays_full, FaultMode::brief})
-    for (std::size_t i = 0; i < calls.size(); ++i)
-      if (kinds_of(mode).find(calls[i]) != std::string::npos)
-        points.emplace_back(static_cast<long>(i) + 1, mode);
+/// Numbers of the calls at which a mode applies, from 1.
+std::vector<long> points_of(const std::string& calls, FaultMode mode) {
+  std::vector<long> points;
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    if (kinds_of(mode).find(calls[i]) != std::string::npos)
+      points.push_back(static_cast<long>(i) + 1);
   return points;
+}
+
+/// Kinds of the calls of the command without a fault, a letter for each.
+const std::string& undisturbed_calls() {
+  static const std::string calls = [] {
+    const TempDir folder, notes;
+    const Reported whole = run_disturbed(folder.path(), notes.path(), 0, FaultMode::none);
+    EXPECT_EQ(whole.outcome.exit_code, 0) << whole.outcome.err;
+    EXPECT_EQ(whole.done.size(), 3U);
+    EXPECT_EQ(whole.results, undisturbed_command().results);
+    return slurp(notes / "calls");
+  }();
+  return calls;
 }
 
 void expect_clear_failure(const Reported& reported, const fs::path& folder) {
@@ -73,44 +84,54 @@ void expect_clear_failure(const Reported& reported, const fs::path& folder) {
   }
 }
 
-TEST(CommandAtEveryCall, LosesNothing) {
-  const TempDir first, first_notes;
-  const Reported whole = run_disturbed(first.path(), first_notes.path(), 0, FaultMode::none);
-  ASSERT_EQ(whole.outcome.exit_code, 0) << whole.outcome.err;
-  ASSERT_EQ(whole.done.size(), 3U);
-  ASSERT_EQ(whole.results, undisturbed_command().results);
-  const std::string calls = slurp(first_notes / "calls");
-  const auto points = points_of(calls);
-  ASSERT_GT(points.size(), 150U);
-  constexpr std::size_t kSample = 20;
+void expect_outcome(const Reported& disturbed, FaultMode mode, char call, const fs::path& folder) {
+  if (mode == FaultMode::kill || mode == FaultMode::torn) {
+    EXPECT_EQ(disturbed.outcome.exit_code, -SIGKILL) << disturbed.outcome.err;
+  } else if (mode == FaultMode::interrupted || mode == FaultMode::brief) {
+    EXPECT_EQ(disturbed.outcome.exit_code, 0) << disturbed.outcome.err;
+  } else if ((call != 'u' && call != 'w') || disturbed.outcome.exit_code != 0) {
+    // Removing what is not there is not an error, nor is a note of what runs that cannot be
+    // written.
+    expect_clear_failure(disturbed, folder);
+  }
+}
+
+class CommandAtEveryCall : public ::testing::TestWithParam<FaultMode> {};
+
+TEST_P(CommandAtEveryCall, LosesNothing) {
+  const FaultMode mode = GetParam();
+  const std::string& calls = undisturbed_calls();
+  ASSERT_GT(calls.size(), 50U);
+  const std::vector<long> points = points_of(calls, mode);
+  ASSERT_GT(points.size(), 5U);
+  constexpr std::size_t kSample = 3;
   const std::size_t step = in_long_form() ? 1 : points.size() / kSample;
   for (std::size_t i = 0; i < points.size(); i += step) {
-    const auto [at, mode] = points[i];
-    SCOPED_TRACE(std::string(kFaultModes[static_cast<int>(mode)]) + " at call " +
-                 std::to_string(at));
+    SCOPED_TRACE("at call " + std::to_string(points[i]));
     const TempDir folder, notes;
-    const Reported disturbed = run_disturbed(folder.path(), notes.path(), at, mode);
-    if (mode == FaultMode::kill || mode == FaultMode::torn) {
-      EXPECT_EQ(disturbed.outcome.exit_code, -SIGKILL) << disturbed.outcome.err;
-    } else if (mode == FaultMode::interrupted || mode == FaultMode::brief) {
-      EXPECT_EQ(disturbed.outcome.exit_code, 0) << disturbed.outcome.err;
-    } else if (const char call = calls[static_cast<std::size_t>(at) - 1];
-               (call != 'u' && call != 'w') || disturbed.outcome.exit_code != 0) {
-      // Removing what is not there is not an error, nor is a note of what runs that cannot be
-      // written.
-      expect_clear_failure(disturbed, folder.path());
-    }
+    const Reported disturbed = run_disturbed(folder.path(), notes.path(), points[i], mode);
+    expect_outcome(disturbed, mode, calls[static_cast<std::size_t>(points[i]) - 1], folder.path());
     expect_resumes(folder.path(), disturbed.done);
     if (HasFailure()) return;
   }
 }
 
-TEST(CommandKilledAtRandom, LosesNothing) {
+INSTANTIATE_TEST_SUITE_P(Mode, CommandAtEveryCall,
+                         ::testing::Values(FaultMode::kill, FaultMode::torn, FaultMode::full,
+                                           FaultMode::error, FaultMode::interrupted,
+                                           FaultMode::stays_full, FaultMode::brief),
+                         name_of_mode);
+
+/// Parameter: a part of the kills, so that the parts can run at the same time.
+class CommandKilledAtRandom : public ::testing::TestWithParam<int> {};
+constexpr int kParts = 2;
+
+TEST_P(CommandKilledAtRandom, LosesNothing) {
   const auto began = std::chrono::steady_clock::now();
   undisturbed_command();
   const std::chrono::duration<double> whole = std::chrono::steady_clock::now() - began;
-  const int kills = in_long_form() ? 200 : 6;
-  for (int i = 0; i < kills; ++i) {
+  const int kills = (in_long_form() ? 200 : 6) / kParts;
+  for (int i = GetParam() * kills; i < (GetParam() + 1) * kills; ++i) {
     Philox random(static_cast<std::uint64_t>(i) + 1);
     const std::chrono::duration<double> wait = whole * random.uniform();
     SCOPED_TRACE("killed after " + std::to_string(wait.count()) + " s");
@@ -123,6 +144,8 @@ TEST(CommandKilledAtRandom, LosesNothing) {
     if (HasFailure()) return;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Part, CommandKilledAtRandom, ::testing::Range(0, kParts));
 
 TEST(CommandWithSmallFilesOnly, FailsWithASentenceAndIsGoneOnWith) {
   const TempDir folder, notes;

@@ -1,7 +1,5 @@
 #include "durability/command_run.hpp"
 
-#include <gtest/gtest.h>
-
 #include <nlohmann/json.hpp>
 #include <sstream>
 

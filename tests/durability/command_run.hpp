@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <filesystem>
 #include <set>
 #include <string>
@@ -30,6 +32,11 @@ Reported report_of(Outcome outcome, const std::filesystem::path& out);
 /// \param log  file that gets a letter for each call
 std::vector<std::string> faults(const std::filesystem::path& root, long at, FaultMode mode,
                                 const std::filesystem::path& log);
+
+/// Name of a test whose parameter is a mode.
+inline std::string name_of_mode(const ::testing::TestParamInfo<FaultMode>& mode) {
+  return kFaultModes[static_cast<int>(mode.param)];
+}
 
 /// Starts `command` with these variables in its environment, its output in `notes`.
 pid_t start_with(const std::vector<std::string>& variables, std::vector<std::string> command,

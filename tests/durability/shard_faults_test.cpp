@@ -45,7 +45,10 @@ Outcome run_disturbed_shard(const fs::path& folder, const fs::path& notes, long 
   return wait_for(child, notes);
 }
 
-TEST(ShardAtEveryCall, LosesNothingAndIsRunAgain) {
+class ShardAtEveryCall : public ::testing::TestWithParam<FaultMode> {};
+
+TEST_P(ShardAtEveryCall, LosesNothingAndIsRunAgain) {
+  const FaultMode mode = GetParam();
   const TempDir first, first_notes;
   const Outcome whole = run_disturbed_shard(first.path(), first_notes.path(), 0, FaultMode::none);
   ASSERT_EQ(whole.exit_code, 0) << whole.err;
@@ -55,28 +58,33 @@ TEST(ShardAtEveryCall, LosesNothingAndIsRunAgain) {
   ASSERT_GT(calls, 50);
   constexpr long kSample = 6;
   const long step = in_long_form() ? 1 : calls / kSample;
-  for (const FaultMode mode : {FaultMode::kill, FaultMode::error})
-    for (long at = 1; at <= calls; at += step) {
-      SCOPED_TRACE(std::string(kFaultModes[static_cast<int>(mode)]) + " at call " +
-                   std::to_string(at));
-      const TempDir folder, notes;
-      const Outcome disturbed = run_disturbed_shard(folder.path(), notes.path(), at, mode);
-      if (mode == FaultMode::kill) {
-        EXPECT_EQ(disturbed.exit_code, -SIGKILL) << disturbed.err;
-      }
-      const Outcome again = run(shard_command(folder / "a.h5"));
-      EXPECT_EQ(again.exit_code, 0) << again.err;
-      EXPECT_EQ(sealed_file(folder.path()), expected);
-      if (HasFailure()) return;
+  for (long at = 1; at <= calls; at += step) {
+    SCOPED_TRACE("at call " + std::to_string(at));
+    const TempDir folder, notes;
+    const Outcome disturbed = run_disturbed_shard(folder.path(), notes.path(), at, mode);
+    if (mode == FaultMode::kill) {
+      EXPECT_EQ(disturbed.exit_code, -SIGKILL) << disturbed.err;
     }
+    const Outcome again = run(shard_command(folder / "a.h5"));
+    EXPECT_EQ(again.exit_code, 0) << again.err;
+    EXPECT_EQ(sealed_file(folder.path()), expected);
+    if (HasFailure()) return;
+  }
 }
 
-TEST(ShardsKilledAtRandom, AreRunAgainToTheSameFile) {
+INSTANTIATE_TEST_SUITE_P(Mode, ShardAtEveryCall,
+                         ::testing::Values(FaultMode::kill, FaultMode::error), name_of_mode);
+
+/// Parameter: a part of the kills, so that the parts can run at the same time.
+class ShardsKilledAtRandom : public ::testing::TestWithParam<int> {};
+constexpr int kPartsOfKills = 4;
+
+TEST_P(ShardsKilledAtRandom, AreRunAgainToTheSameFile) {
   const TempDir whole;
   ASSERT_EQ(run(shard_command(whole / "a.h5")).exit_code, 0);
   const std::string expected = sealed_file(whole.path());
-  const int kills = in_long_form() ? 200 : 4;
-  for (int i = 0; i < kills; ++i) {
+  const int kills = (in_long_form() ? 200 : 4) / kPartsOfKills;
+  for (int i = GetParam() * kills; i < (GetParam() + 1) * kills; ++i) {
     const TempDir folder, notes;
     const auto child = start(shard_command(folder / "a.h5", "1/2"), notes.path());
     std::this_thread::sleep_for(std::chrono::milliseconds(150 + 997 * i % 900));
@@ -88,6 +96,8 @@ TEST(ShardsKilledAtRandom, AreRunAgainToTheSameFile) {
     if (HasFailure()) return;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Part, ShardsKilledAtRandom, ::testing::Range(0, kPartsOfKills));
 
 TEST(FolderWithoutLinks, IsRefusedBeforeACaseRuns) {
   const TempDir folder, notes;

@@ -109,14 +109,18 @@ bool is_one_sentence_on_the_file(const std::string& words) {
          words.find('\n') == words.size() - 1;
 }
 
-TEST(Mutants, AreAnErrorAndNeverMore) {
+/// Parameter: a part of the seeds, so that the parts can run at the same time.
+class Mutants : public ::testing::TestWithParam<int> {};
+constexpr int kParts = 10;
+
+TEST_P(Mutants, AreAnErrorAndNeverMore) {
   const TempDir folder;
   write_small_archive_apart(folder / "a.h5");
   const std::string original = slurp(folder / "a.h5"), mutant = folder / "mutant.h5";
   const Content content = decoded(folder / "a.h5");
-  const int mutants = in_long_form() ? 10'000 : 500;
+  const int mutants = (in_long_form() ? 10'000 : 500) / kParts;
   std::map<std::string, int> counts;
-  for (int seed = 1; seed <= mutants; ++seed) {
+  for (int seed = GetParam() * mutants + 1; seed <= (GetParam() + 1) * mutants; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::ofstream(mutant, std::ios::binary)
         << Mutator(original, static_cast<std::uint64_t>(seed)).mutant();
@@ -143,6 +147,8 @@ TEST(Mutants, AreAnErrorAndNeverMore) {
   EXPECT_LT(used.ru_maxrss, 1 << 20);  // KiB: this process, copied, and what one may take
   EXPECT_GT(counts["verify 3"], mutants / 4);
 }
+
+INSTANTIATE_TEST_SUITE_P(Part, Mutants, ::testing::Range(0, kParts));
 
 }  // namespace
 }  // namespace lensbench::testing
