@@ -31,8 +31,8 @@ void place_many(const TempDir& directory, int count, const std::map<int, std::st
     place_new(directory, bad.contains(i) ? bad.at(i) : "good", numbered(i));
 }
 
-std::map<std::string, PluginRefusal> refusals_of(const PluginHost& host) {
-  std::map<std::string, PluginRefusal> refusals;
+std::map<std::string, lensbench::PluginRefusal> refusals_of(const PluginHost& host) {
+  std::map<std::string, lensbench::PluginRefusal> refusals;
   for (const auto& refusal : host.refusals())
     refusals.emplace(refusal.path.filename().string(), refusal);
   return refusals;
