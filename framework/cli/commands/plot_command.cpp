@@ -15,7 +15,7 @@
 #include "core/text/shell_words.hpp"
 #include "report/figure/figure.hpp"
 #include "report/figure/read_figure.hpp"
-#include "report/figure/render.hpp"
+#include "report/figure/scene/render.hpp"
 #include "report/summary/archive_tokens.hpp"
 
 namespace lensbench::cli {

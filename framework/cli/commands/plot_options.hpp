@@ -6,7 +6,7 @@
 
 #include "cli/parse/options.hpp"
 #include "report/figure/figure.hpp"
-#include "report/figure/render.hpp"
+#include "report/figure/scene/render.hpp"
 
 namespace lensbench::cli {
 

@@ -4,14 +4,10 @@
 namespace lensbench {
 namespace {
 
-/// Phi-3.5-MoE chooses two experts of each token, whatever else its configuration says.
+/// The reference chooses two experts of each token, whatever else its configuration says.
 void read_phimoe_experts(const ConfigReader& config, TransformerSpec& spec) {
-  read_experts(config, 16, 2, spec);
-  if (spec.mlp.n_experts < 2)
-    config.fail("num_local_experts", "is 1; the router of phimoe needs at least 2");
-  if (spec.mlp.experts_per_token != 2)
-    config.fail("num_experts_per_tok", "is " + std::to_string(spec.mlp.experts_per_token) +
-                                           "; expected 2, the number that phimoe always chooses");
+  spec.mlp.n_experts = config.integer_or("num_local_experts", 16, {2, 65536});
+  spec.mlp.experts_per_token = config.integer_or("num_experts_per_tok", 2, {2, 2});
   spec.renormalized_experts = false;
 }
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <lensbench/error.hpp>
 
-#include "report/figure/text_width.hpp"
+#include "report/figure/scene/text_width.hpp"
 #include "report/terminal/text.hpp"
 
 namespace lensbench::figure {

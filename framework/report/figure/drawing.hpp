@@ -6,7 +6,7 @@
 
 #include "report/figure/figure.hpp"
 #include "report/figure/scale.hpp"
-#include "report/figure/scene.hpp"
+#include "report/figure/scene/scene.hpp"
 #include "report/figure/slice.hpp"
 
 namespace lensbench::figure {

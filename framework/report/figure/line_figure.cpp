@@ -4,7 +4,7 @@
 
 #include "report/figure/axes.hpp"
 #include "report/figure/map.hpp"
-#include "report/figure/text_width.hpp"
+#include "report/figure/scene/text_width.hpp"
 
 namespace lensbench::figure {
 namespace {

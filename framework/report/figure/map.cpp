@@ -5,7 +5,7 @@
 #include <lensbench/error.hpp>
 
 #include "report/figure/map_image.hpp"
-#include "report/figure/text_width.hpp"
+#include "report/figure/scene/text_width.hpp"
 
 namespace lensbench::figure {
 namespace {

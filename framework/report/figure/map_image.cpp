@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "report/figure/png.hpp"
+#include "report/figure/scene/png.hpp"
 
 namespace lensbench::figure {
 namespace {

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "report/figure/map.hpp"
-#include "report/figure/text_width.hpp"
+#include "report/figure/scene/text_width.hpp"
 
 // Values over the rectangles of a picture: a panel for each layer and picture, without smoothing.
 

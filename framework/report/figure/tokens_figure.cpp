@@ -3,7 +3,7 @@
 #include <lensbench/error.hpp>
 
 #include "report/figure/map.hpp"
-#include "report/figure/text_width.hpp"
+#include "report/figure/scene/text_width.hpp"
 
 namespace lensbench::figure {
 namespace {

@@ -17,7 +17,10 @@ YARN = rope("yarn", factor=4.0, original_max_position_embeddings=16)
 
 CASES = {
     "llama4": Case(LLAMA3, 20),
-    "llama4-dense-first": Case(dict(num_hidden_layers=3, moe_layers=[1, 2], num_experts_per_tok=2), older=True),
+    # With this width no router is so near to another choice that the rounding of bfloat16 makes it.
+    "llama4-dense-first": Case(
+        dict(num_hidden_layers=3, moe_layers=[1, 2], num_experts_per_tok=2, intermediate_size_mlp=44), older=True
+    ),
     "llama4-dense": Case(dict(moe_layers=[], tie_word_embeddings=True), 40),
     "llama4-last-of-two": Case(dict(interleave_moe_layer_step=2, hidden_act="gelu"), older=True),
     "llama4-without-norm": Case(dict(use_qk_norm=False, attention_bias=True, rms_norm_eps=1e-3) | YARN, 40),

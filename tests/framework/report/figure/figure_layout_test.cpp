@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "report/figure/figure.hpp"
-#include "report/figure/scene.hpp"
-#include "report/figure/text_width.hpp"
+#include "report/figure/scene/scene.hpp"
+#include "report/figure/scene/text_width.hpp"
 #include "sample_figures.hpp"
 #include "svg_reader.hpp"
 

@@ -10,7 +10,7 @@
 #include "framework/report/page/placed_texts.hpp"
 #include "fuzz/strict_html.hpp"
 #include "report/figure/figure.hpp"
-#include "report/figure/scene.hpp"
+#include "report/figure/scene/scene.hpp"
 
 namespace lensbench {
 namespace {

@@ -1,4 +1,4 @@
-#include "report/figure/render.hpp"
+#include "report/figure/scene/render.hpp"
 
 #include <dlfcn.h>
 #include <gmock/gmock.h>

@@ -7,9 +7,9 @@
 
 #include "core/text/base64.hpp"
 #include "core/text/markup.hpp"
-#include "report/figure/png.hpp"
-#include "report/figure/scene.hpp"
-#include "report/figure/text_width.hpp"
+#include "report/figure/scene/png.hpp"
+#include "report/figure/scene/scene.hpp"
+#include "report/figure/scene/text_width.hpp"
 
 namespace lensbench::figure {
 namespace {

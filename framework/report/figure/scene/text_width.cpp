@@ -1,4 +1,4 @@
-#include "report/figure/text_width.hpp"
+#include "report/figure/scene/text_width.hpp"
 
 #include <utf8proc.h>
 
@@ -8,7 +8,7 @@
 #include <set>
 
 #include "core/text/utf8.hpp"
-#include "report/figure/text_width_table.hpp"
+#include "report/figure/scene/text_width_table.hpp"
 
 namespace lensbench::figure {
 namespace {

@@ -1,9 +1,9 @@
 #include "core/text/base64.hpp"
 #include "core/text/markup.hpp"
 #include "core/text/utf8.hpp"
-#include "report/figure/png.hpp"
 #include "report/figure/scale.hpp"
-#include "report/figure/scene.hpp"
+#include "report/figure/scene/png.hpp"
+#include "report/figure/scene/scene.hpp"
 
 namespace lensbench::figure {
 namespace {

@@ -1,4 +1,4 @@
-#include "report/figure/render.hpp"
+#include "report/figure/scene/render.hpp"
 
 #include <dlfcn.h>
 
@@ -6,9 +6,9 @@
 #include <lensbench/error.hpp>
 
 #include "rendering/rendering.hpp"
-#include "report/figure/png.hpp"
 #include "report/figure/scale.hpp"
-#include "report/figure/scene.hpp"
+#include "report/figure/scene/png.hpp"
+#include "report/figure/scene/scene.hpp"
 #include "report/terminal/text.hpp"
 
 namespace lensbench::figure {

@@ -1,4 +1,4 @@
-#include "report/figure/png.hpp"
+#include "report/figure/scene/png.hpp"
 
 #include <zlib.h>
 
