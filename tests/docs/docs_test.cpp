@@ -18,7 +18,9 @@
 // and `python` of one document run one after the other in a folder that looks like a checkout with
 // a build; a block of C++ is compiled into this program (write_snippets.cpp), and called if it says
 // `<!-- run with: MODEL -->` (run_snippets_test.cpp). What cannot run says why on the line above,
-// `<!-- not run: REASON -->`; Python of another library is parsed, `<!-- parsed: REASON -->`;
+// `<!-- not run: REASON -->`; what not every machine can run says when, `<!-- run if: CONDITION
+// -->`, and is reported as skipped elsewhere; Python of another library is parsed, `<!-- parsed:
+// REASON -->`;
 // `<!-- file: NAME -->` puts a block into a file.
 
 extern const int lensbench_docs_snippets;
@@ -74,6 +76,9 @@ std::string environment(const fs::path& checkout) {
   text += "if command -v ccache >/dev/null; then export CMAKE_CXX_COMPILER_LAUNCHER=ccache; fi\n";
   text += "python=${LENSBENCH_PYTHON:-python3}\n";
   text += "export PYTHONPATH=" + quoted(testing::source_folder() + "/python") + "\n";
+  // For mpirun, which starts nothing as root otherwise, and not more processes than processors.
+  text += "export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1\n";
+  text += "export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_plm_rsh_agent=/bin/false\n";
   text += "cd " + quoted(checkout.string()) + "\n";
   return text;
 }
@@ -85,7 +90,10 @@ std::string script_of(const Document& document, const fs::path& checkout) {
     if (!runs(block)) continue;
     script += "echo '--- " + block.where() + "' >&2\n";
     if (block.language == "sh") {
-      script += block.text;
+      script += block.run_if.empty()
+                    ? block.text
+                    : "if " + block.run_if + "; then\n" + block.text + "else echo 'skipped: not " +
+                          block.run_if + "' >&2\nfi\n";
     } else {
       script +=
           "if $python -c 'import h5netcdf, h5py, xarray' 2>/dev/null; then $python - <<'PYTHON'\n" +
@@ -122,7 +130,8 @@ TEST_P(EveryDocument, HasBlocksThatRun) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
   for (std::size_t at = outcome.err.find("skipped:"); at != std::string::npos;
        at = outcome.err.find("skipped:", at + 1))
-    std::cout << document.file.string() << ": a block of Python was skipped\n";
+    std::cout << document.file.string() << ": "
+              << outcome.err.substr(at, outcome.err.find('\n', at) - at) << "\n";
 }
 
 TEST_P(EveryDocument, HasJsonThatParses) {

@@ -16,6 +16,7 @@ struct CodeBlock {
   std::string language;  ///< the word after the opening fence
   std::string not_run;   ///< the reason in `<!-- not run: REASON -->` on the line above the fence
   std::string parsed_only;  ///< the reason in `<!-- parsed: REASON -->` there
+  std::string run_if;       ///< the shell's condition in `<!-- run if: CONDITION -->` there
   std::string model;        ///< the model in `<!-- run with: MODEL -->` there
   std::string to_file;      ///< the name in `<!-- file: NAME -->` there
   std::string text;         ///< with a newline at the end of each line
@@ -52,8 +53,8 @@ inline Document read_document(const std::filesystem::path& file) {
         continue;
       }
       document.blocks.push_back({file, number + 1, line.substr(3), comment(previous, "not run"),
-                                 comment(previous, "parsed"), comment(previous, "run with"),
-                                 comment(previous, "file"), ""});
+                                 comment(previous, "parsed"), comment(previous, "run if"),
+                                 comment(previous, "run with"), comment(previous, "file"), ""});
       open = &document.blocks.back();
     } else if (open != nullptr) {
       open->text += line + "\n";
