@@ -1,3 +1,4 @@
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <lensbench/tool.hpp>
@@ -6,6 +7,7 @@
 
 #include "bench/input/case_batches.hpp"
 #include "logit_lens/logit_lens.hpp"
+#include "model/forward/row_bits.hpp"
 #include "support/bench.hpp"
 #include "support/folders.hpp"
 #include "support/recorded_options.hpp"
@@ -50,6 +52,28 @@ TEST(LensBatch, GivesEachPromptWhatItAloneGivesInEveryFamily) {
       testing::expect_equal(together, alone);
     }
   }
+}
+
+// The parts of a run have parts of its batches, and their archive has the receipts of the whole
+// run.
+TEST(LensBatch, GivesEachPromptOfEqualLengthTheReceiptThatItAloneGives) {
+  Bench bench(Model::open(testing::source_folder() + "/models/kjv-gpt2"), {1});
+  if (!rows_keep_their_bits(bench.model->spec())) GTEST_SKIP() << "no run has batches here";
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);  // as in a run with batches
+  bench.tool.attach(bench.context, testing::declared(LogitLensTool::kParameters));
+  const auto parameters = bench.tool.parameters({{"top_k", "3"}});
+  std::vector<Request> requests;
+  for (std::int64_t i = 0; i < 13; ++i)
+    requests.emplace_back(tokens_from_ids(*bench.model, {5, 9, 200 + i, 31, 7 * i}), parameters);
+  const auto batched = bench.tool.run_batch(requests);
+  ASSERT_EQ(batched.size(), requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Dataset alone = bench.tool.run(requests[i]);
+    EXPECT_EQ(batched[i].receipts.at(0).value, alone.receipts.at(0).value) << "prompt " << i;
+    EXPECT_GT(alone.receipts.at(0).value, 0);
+  }
+  at::set_num_threads(threads);
 }
 
 }  // namespace
