@@ -52,14 +52,13 @@ bool needs_graph(const at::Tensor& tensor) {
 }
 
 /// rows [n, in] times weight [in, out] by the loops that read the weight where it is, or an
-/// undefined tensor where libtorch's product is the right one: on another device, in float64, for
-/// gradients, and for several rows of a large float32 weight.
+/// undefined tensor where only libtorch has the product: on another device, in float64, and for
+/// gradients.
 at::Tensor direct_product(const at::Tensor& rows, const at::Tensor& weight,
                           const at::Tensor& bias) {
   if (at::GradMode::is_enabled() && (needs_graph(rows) || needs_graph(weight) || needs_graph(bias)))
     return {};
   const bool is_float = weight.scalar_type() == at::kFloat;
-  if (is_float && rows.size(0) != 1 && weight.numel() > kSmallWeight) return {};
   // In float32 all numbers of rows but one are multiplied alike.
   const bool few = rows.size(0) <= (is_float ? 1 : products::kFewRows);
   const auto matrix = products::matrix_of(weight);
@@ -69,11 +68,18 @@ at::Tensor direct_product(const at::Tensor& rows, const at::Tensor& weight,
   return bias.defined() ? result.add_(bias) : result;
 }
 
+/// Whether libtorch has the faster product: of several rows with a large float32 weight.
+bool is_large(const at::Tensor& rows, const at::Tensor& weight) {
+  return weight.scalar_type() == at::kFloat && rows.size(0) != 1 && weight.numel() > kSmallWeight;
+}
+
 /// rows [n, in] float32 or float64 times weight of any type, in the type of the rows.
-at::Tensor wide_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
+/// \param direct  whether the loops that read the weight where it is are preferred
+at::Tensor wide_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias,
+                        bool direct) {
   const at::ScalarType wide = rows.scalar_type();
   const at::Tensor wide_bias = widened(bias, wide);
-  if (wide == at::kFloat)
+  if (wide == at::kFloat && direct)
     if (at::Tensor result = direct_product(rows, weight, wide_bias); result.defined())
       return result;
   return product(rows, weight.to(wide), wide_bias);
@@ -90,7 +96,8 @@ at::ScalarType accumulation_type(at::ScalarType dtype) {
 at::Tensor linear(const at::Tensor& x, const Linear& layer) {
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
   const at::ScalarType wide = accumulation_type(x.scalar_type());
-  const at::Tensor result = wide_product(rows.to(wide), layer.weight, layer.bias);
+  const at::Tensor result =
+      wide_product(rows.to(wide), layer.weight, layer.bias, !is_large(rows, layer.weight));
   return result.to(x.scalar_type()).view(with_last(x, layer.weight.size(1)));
 }
 
@@ -107,9 +114,12 @@ at::Tensor softcap(const at::Tensor& x, double cap) {
   return x.div(cap).tanh().mul(cap);
 }
 
+/// The loops give a row the same bits among any number of other rows; only a row alone has a loop
+/// of its own. They are as fast as OpenBLAS (AMD Zen, 50,257 x 768, one thread: 16 rows take 16 ms
+/// against 21 ms, 128 rows 72 ms against 68 ms).
 at::Tensor unembed_rows(const at::Tensor& x, const Unembedding& unembedding) {
   const at::Tensor rows = x.reshape({-1, x.size(-1)}).to(at::kFloat);
-  at::Tensor logits = wide_product(rows, unembedding.weight.t(), unembedding.bias);
+  at::Tensor logits = wide_product(rows, unembedding.weight.t(), unembedding.bias, true);
   if (unembedding.logit_scale != 1.0) logits = logits.mul(unembedding.logit_scale);
   if (unembedding.logit_softcap > 0.0) logits = softcap(logits, unembedding.logit_softcap);
   return logits.view(with_last(x, unembedding.weight.size(0)));

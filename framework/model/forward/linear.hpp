@@ -18,8 +18,9 @@ at::Tensor linear(const at::Tensor& x, const Linear& layer);
 /// View of the outputs begin … begin + count of a layer; undefined if the layer is undefined.
 Linear columns(const Linear& whole, std::int64_t begin, std::int64_t count);
 
-/// softcap(logit_scale * (x · weightᵀ + bias)). \param x [..., d_model] \return [..., vocab]
-/// float32
+/// softcap(logit_scale * (x · weightᵀ + bias)).
+/// \param x [..., d_model]
+/// \return [..., vocab] float32
 at::Tensor unembed_rows(const at::Tensor& x, const Unembedding& unembedding);
 
 /// Soft cap of values: cap * tanh(x / cap).
