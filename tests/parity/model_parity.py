@@ -35,6 +35,11 @@ FLOAT32_LIMIT, BFLOAT16_LIMIT = 5e-5, 1e-2
 COLUMNS = ("logits", "ours_to_f64", "hf_to_f64", "states", "patterns", "padding", "cached", "rms_ratio", "scale")
 
 
+def all_dense(settings):
+    """Whether a family of mixtures has no layer with experts."""
+    return settings.get("moe_layers") == [] or settings.get("first_k_dense_replace", 0) >= settings["num_hidden_layers"]
+
+
 class Trial:
     """One case of a family in its own folder, and the jobs that lensbench has to run for it."""
 
@@ -43,9 +48,7 @@ class Trial:
         self.directory = folder / name
         self.ids = save(family, case, self.directory)
         self.half = max(1, case.length // 2)
-        settings = family.base | case.config
-        dense = settings.get("first_k_dense_replace", 0) >= settings["num_hidden_layers"] or settings.get("moe_layers") == []
-        self.mixture = family.mixture and not dense
+        self.mixture = family.mixture and not all_dense(family.base | case.config)
 
     def out(self, dtype, kind):
         return self.directory / f"{dtype}.{kind}.safetensors"
