@@ -34,7 +34,8 @@ def draw(rng):
     config = draw_decoder(rng, head_dim=False) | dict(
         sliding_window=rng.choice((None, None, 6)),
         num_local_experts=rng.randint(2, 6),
-        router_jitter_noise=rng.choice((0.0, 0.01, 0.1)),
+        # Published: 0.01. With much more, the rounding of bfloat16 alone decides which experts compete.
+        router_jitter_noise=rng.choice((0.0, 0.01, 0.02)),
         attention_bias=rng.random() < 0.5,
         lm_head_bias=rng.random() < 0.5,
     )
