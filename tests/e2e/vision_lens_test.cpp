@@ -89,6 +89,22 @@ TEST_F(VisionLensCommand, MapsAreDrawnOverTheRectangles) {
   EXPECT_EQ(lensbench({"report", archive, "-o", folder / "a.html"}).exit_code, 0);
 }
 
+TEST_F(VisionLensCommand, TheTowerLensIsStoredDrawnAndReplayed) {
+  const Outcome outcome = lens_of_odd({"concepts=7", "tower=true", "tower_layers=0,2"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Dataset found = ArchiveReader(archive).read("vision_lens");
+  EXPECT_EQ(found["tower_concept_log_probability"].dims,
+            (std::vector<std::string>{"tower_layer", "image_token", "concept"}));
+  // The merger after the last block gives what the text model reads.
+  EXPECT_TRUE(at::allclose(found["tower_entropy"].tensor[1], found["entropy"].tensor[0]));
+  const std::string svg = folder / "tower.svg";
+  const Outcome plot =
+      lensbench({"plot", archive, "vision_lens/tower_concept_log_probability", "-o", svg});
+  ASSERT_EQ(plot.exit_code, 0) << plot.err;
+  EXPECT_THAT(testing::slurp(svg), HasSubstr("kind: patches"));
+  EXPECT_THAT(lensbench({"replay", archive}).out, HasSubstr("REPLAYED: identical in every bit"));
+}
+
 TEST_F(VisionLensCommand, WhatCannotBeReadIsRefusedBeforeTheFirstCase) {
   const auto refused = [&](const Outcome& outcome, const char* words) {
     EXPECT_EQ(outcome.exit_code, 2);
@@ -98,6 +114,7 @@ TEST_F(VisionLensCommand, WhatCannotBeReadIsRefusedBeforeTheFirstCase) {
   refused(lens_of_odd({"concepts=a=|"}), "empty form");
   refused(lens_of_odd({"concepts=100000"}), "is not a token");
   refused(lens_of_odd({"layers=99"}), "a layer is 99");
+  refused(lens_of_odd({"tower=true", "tower_layers=3"}), "a layer of the tower is 3");
   refused(run_into(archive, {"tool", "vision_lens", "--model", kModel, "--prompt", "In"}),
           "does not have a vision tower");
 }
