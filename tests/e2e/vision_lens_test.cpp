@@ -160,6 +160,22 @@ nlohmann::json pictures_in_page(const std::string& archive, std::vector<std::str
   return pictures;
 }
 
+TEST_F(VisionLensCommand, PagesHaveThePicturesThatTheArchiveKeeps) {
+  const std::string gone = folder / "gone";
+  std::filesystem::create_directory(gone);
+  std::filesystem::copy_file(picture("odd.png"), gone + "/odd.png");
+  ASSERT_EQ(
+      lens({"--image", gone + "/odd.png", "--prompt", "What is it?", "--keep-images"}).exit_code,
+      0);
+  std::filesystem::remove_all(gone);
+  const auto pictures = pictures_in_page(archive, {});
+  ASSERT_EQ(pictures.size(), 1U);
+  EXPECT_FALSE(pictures[0].contains("reason")) << pictures[0];
+  EXPECT_EQ(pictures[0]["width"], 61);
+  EXPECT_EQ(pictures[0]["height"], 45);
+  EXPECT_THAT(pictures[0]["source"].get<std::string>(), HasSubstr("data:image/jpeg;base64,"));
+}
+
 // turned.jpg is stored on its side, which its EXIF data say.
 TEST_F(VisionLensCommand, PagesHaveThePicturesUprightAndCheckTheirFiles) {
   const std::string moved = folder / "moved";
