@@ -48,7 +48,7 @@ REQUIRED = {"shape": 0.9, "colour": 0.9}
 # Parts of the time that the stages get.
 SHARES = (0.08, 0.62, 0.3)
 # Weights of the losses of the squares against that of the answers in stage 3, and of words against distance.
-SQUARES, WORDS = 0.5, 0.3
+SQUARES, WORDS = 0.5, 1.0
 WIDTH, LAYERS, DEPTH = 96, 6, 4
 
 
@@ -244,6 +244,16 @@ def accuracy(model, packer, pictures, see):
     return {name: [right[name], total[name]] for name in sorted(total)}
 
 
+@torch.no_grad()
+def shapes_of_squares(model, tokenizer, part):
+    """Squares with a shape, and those of them whose shape is the most probable one for the lens at layer 0."""
+    ids = tokenizer.convert_tokens_to_ids(["Ġ" + shape for shape in SHAPES])
+    read = model.lm_head(model.model.language_model.norm(seen_by(model, part)))[:, ids].argmax(1)
+    squares = [words for scene, _ in part for words in cells(scene)]
+    found = [SHAPES[k] == words[-1] for k, words in zip(read.tolist(), squares) if words[-1] in SHAPES]
+    return {"shape_of_square": [sum(found), len(found)]}
+
+
 def as_text(scores):
     return ", ".join(f"{name} {right / total:.3f}" for name, (right, total) in scores.items())
 
@@ -313,6 +323,10 @@ def run_stage(model, tokenizer, args, stage, log, rank):
         scenes = [scene for scene, _ in part]
         return words_of_cells(model, tokenizer, scenes, rng) if stage == 1 else seen_by(model, part)
 
+    def look():
+        scores = accuracy(model, packer, args.look, see)
+        return scores if stage == 1 else scores | shapes_of_squares(model, tokenizer, args.look)
+
     while (share := share_of_time(began, 60 * args.minutes * SHARES[stage - 1], args.workers)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * rate_at(step, share)
@@ -329,11 +343,11 @@ def run_stage(model, tokenizer, args, stage, log, rank):
             print(f"stage {stage} step {step}: loss {loss.item():.3f}, {time.time() - began:.0f} s", flush=True)
         if rank == 0 and share >= looked + 0.2:
             looked = share
-            print("  " + as_text(accuracy(model, packer, args.look, see)), flush=True)
+            print("  " + as_text(look()), flush=True)
             save(model, tokenizer, args.out / "unfinished")
         step += 1
     if rank == 0:
-        scores = accuracy(model, packer, args.look, see)
+        scores = look()
         log.append({"stage": stage, "steps": step, "right": {name: f"{r} of {n}" for name, (r, n) in scores.items()}})
         print(f"stage {stage}: {step} steps, " + as_text(scores), flush=True)
 

@@ -14,7 +14,7 @@
 #include "archive/sandbox/guard.hpp"
 #include "core/files/atomic_file.hpp"
 #include "core/files/sha256.hpp"
-#include "vision/decode/decode.hpp"
+#include "vision/prepare.hpp"
 
 namespace lensbench {
 namespace {
