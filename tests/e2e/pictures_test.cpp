@@ -344,6 +344,19 @@ TEST_F(Pictures, AreNotForToolsThatReadWeightsAlone) {
   EXPECT_THAT(outcome.err, HasSubstr("tool 'composition'"));
 }
 
+// A run whose receipts fail does not exit with 0.
+TEST_F(Pictures, CanBeAblatedAndAttributed) {
+  for (const std::vector<std::string>& tool :
+       std::vector<std::vector<std::string>>{{"activation_patching", "source=zero"},
+                                             {"activation_patching", "source=mean_of_prompt"},
+                                             {"layer_attribution", "target=model"}}) {
+    const std::string other = folder / (tool[0] + tool[1] + ".h5");
+    const Outcome outcome = run_into(
+        other, asked(tool[0], {"--image", picture("odd.png"), "--prompt", "x", "--set", tool[1]}));
+    EXPECT_EQ(outcome.exit_code, 0) << tool[0] << " " << tool[1] << ": " << outcome.err;
+  }
+}
+
 TEST_F(Pictures, NeedAChatTemplateThatIsKnown) {
   copy_data(picture_model(), folder / "model");
   const auto lens_of_copy = [&](std::vector<std::string> options) {
