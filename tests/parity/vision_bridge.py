@@ -37,7 +37,8 @@ MISSING = {
     "pos_embed.hook_out": "rotary positions are not an activation",
     "vision_encoder.hook_in": "the rows as they are given",
     "vision_encoder.patch_embed.hook_in": "the rows as they are given",
-    "vision_encoder.hook_out": "the bridge has the value before and after the merger under one name",
+    "vision_encoder.hook_out": "the output of the module of transformers, which is not the stream of the tower",
+    "vision_encoder.hook_vision_out": "as vision_encoder.hook_out",
 }
 
 
@@ -145,7 +146,7 @@ def main():
     known = {name for name in theirs if name in names}
     for name in sorted(set(theirs) - known):
         reason = next((why for end, why in MISSING.items() if name.endswith(end)), None)
-        print(f"{name}: {'left out: ' + reason if reason else 'MISSING'}")
+        print(f"{name} {list(theirs[name].shape)}: {'left out: ' + reason if reason else 'MISSING'}")
         faults += [] if reason else [name]
     ours = our_values(lensbench, {names[name] for name in known})
     for name in sorted(known):
