@@ -89,6 +89,34 @@ TEST_F(VisionLensCommand, MapsAreDrawnOverTheRectangles) {
   EXPECT_EQ(lensbench({"report", archive, "-o", folder / "a.html"}).exit_code, 0);
 }
 
+TEST_F(VisionLensCommand, MapsAreDrawnOverThePictureOnRequest) {
+  const std::string here = folder / "here";
+  std::filesystem::create_directory(here);
+  std::filesystem::copy_file(picture("odd.png"), here + "/odd.png");
+  ASSERT_EQ(lens({"--image", here + "/odd.png", "--prompt", "What is it?", "--set", "concepts=7"})
+                .exit_code,
+            0);
+  const std::string svg = folder / "map.svg";
+  const auto plot = [&](const std::string& figure, std::vector<std::string> more) {
+    std::vector<std::string> words = {"plot", archive,  "vision_lens/concept_log_probability",
+                                      "-o",   figure,   "--width",
+                                      "120",  "--force"};
+    words.insert(words.end(), more.begin(), more.end());
+    return lensbench(words);
+  };
+  ASSERT_EQ(plot(svg, {"--picture"}).exit_code, 0);
+  EXPECT_THAT(testing::slurp(svg), HasSubstr("data:image/jpeg;base64,"));
+  ASSERT_EQ(plot(svg, {}).exit_code, 0);
+  EXPECT_THAT(testing::slurp(svg), Not(HasSubstr("data:image/jpeg")));
+  EXPECT_EQ(plot(svg, {"--images", here}).exit_code, 2);
+  const std::string gone = folder / "gone";
+  std::filesystem::rename(here, gone);
+  const Outcome missing = plot(svg, {"--picture"});
+  EXPECT_EQ(missing.exit_code, 3);
+  EXPECT_THAT(missing.err, HasSubstr("its file is missing"));
+  EXPECT_EQ(plot(svg, {"--picture", "--images", gone}).exit_code, 0);
+}
+
 TEST_F(VisionLensCommand, TheTowerLensIsStoredDrawnAndReplayed) {
   const Outcome outcome = lens_of_odd({"concepts=7", "tower=true", "tower_layers=0,2"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;

@@ -37,7 +37,7 @@ MISSING = {
     "pos_embed.hook_out": "rotary positions are not an activation",
     "vision_encoder.hook_in": "the rows as they are given",
     "vision_encoder.patch_embed.hook_in": "the rows as they are given",
-    "vision_encoder.hook_out": "the stream after the last block when the merger has read it: a change would have no effect",
+    "vision_encoder.hook_out": "the stream after the last block when the merger has read it: changes do nothing",
     "vision_encoder.hook_vision_out": "as vision_encoder.hook_out",
 }
 
