@@ -157,9 +157,10 @@ TEST_F(VisionLensCommand, ConceptsOfAFolderAreComparedByLabel) {
   testing::copy_data(picture_data() + "/pictures", folder / "pictures");
   std::ofstream(std::filesystem::path(folder / "pictures") / "labels.csv")
       << "file,label\nodd.png,odd\nturned.jpg,turned\n";
-  const Outcome outcome = run_into(archive, {"run", "concept_emergence", "--model", picture_model(),
-                                             "--images", folder / "pictures", "--prompt",
-                                             "What is it?", "--set", "concepts=a=7|9", "--quiet"});
+  const Outcome outcome =
+      run_into(archive, {"run", "concept_emergence", "--model", picture_model(), "--images",
+                         folder / "pictures", "--prompt", "What is it?", "--set", "concepts=a=7|9",
+                         "--set", "tower=true", "--set", "tower_layers=2", "--quiet"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const ArchiveReader reader(archive);
   const Dataset table = reader.read("emergence");
@@ -171,6 +172,7 @@ TEST_F(VisionLensCommand, ConceptsOfAFolderAreComparedByLabel) {
   EXPECT_TRUE(
       at::allclose(table["log_probability"].tensor, lens["answer_concept_log_probability"].tensor));
   EXPECT_EQ(lens["case"].dims, std::vector<std::string>{"image_token"});
+  EXPECT_EQ(lens["tower_entropy"].tensor.size(0), 1);
   EXPECT_EQ(lensbench({"show", archive, "emergence"}).exit_code, 0);
   EXPECT_THAT(lensbench({"replay", archive}).out, HasSubstr("identical in every bit"));
 }
