@@ -5,13 +5,10 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/tensor.h>
 
-#include <algorithm>
 #include <fstream>
-#include <lensbench/error.hpp>
 
 #include "archive/archive_reader.hpp"
 #include "checkpoint/weights/safetensors.hpp"
-#include "session/pictures/kept_pictures.hpp"
 #include "support/command.hpp"
 #include "support/picture_samples.hpp"
 #include "support/tensors.hpp"
@@ -188,51 +185,6 @@ TEST_F(Pictures, ThatMovedAreReplayedFromTheirNewFolder) {
       lensbench({"replay", archive, "--file", "images=" + (folder / "moved").string()});
   EXPECT_EQ(replay.exit_code, 0) << replay.err;
   EXPECT_THAT(replay.out, HasSubstr("identical in every bit"));
-}
-
-/// Bytes of the picture files of a case in an archive; empty if it does not have them.
-std::string bytes_in(const std::string& archive, std::int64_t case_number, std::size_t picture) {
-  return kept_picture(ArchiveReader(archive), case_number, picture);
-}
-
-TEST_F(Pictures, AreInTheArchiveOnRequestOnly) {
-  lens_of("odd.png");
-  const auto names = ArchiveReader(archive).names();
-  EXPECT_EQ(std::count(names.begin(), names.end(), "picture_files"), 0);
-  EXPECT_EQ(bytes_in(archive, 0, 0), "");
-}
-
-// The two pictures have files of different sizes.
-TEST_F(Pictures, ThatAreKeptAreReplayedWithoutTheirFiles) {
-  const Outcome outcome =
-      lens({"--images", folder / "pictures", "--prompt", "What is it?", "--keep-images"});
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(bytes_in(archive, 0, 0), testing::slurp(picture("odd.png")));
-  EXPECT_EQ(bytes_in(archive, 1, 0), testing::slurp(picture("turned.jpg")));
-  fs::remove_all(folder / "pictures");
-  const Outcome replay = lensbench({"replay", archive});
-  EXPECT_EQ(replay.exit_code, 0) << replay.err;
-  EXPECT_THAT(replay.out, HasSubstr("identical in every bit"));
-}
-
-TEST_F(Pictures, OfOneCaseAreKeptOneAfterTheOther) {
-  const Outcome outcome = lens({"--image", folder / "pictures/turned.jpg", "--image",
-                                folder / "pictures/odd.png", "--prompt", "x", "--keep-images"});
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(bytes_in(archive, 0, 0), testing::slurp(picture("turned.jpg")));
-  EXPECT_EQ(bytes_in(archive, 0, 1), testing::slurp(picture("odd.png")));
-  EXPECT_THROW(bytes_in(archive, 0, 2), InputError);
-  fs::remove_all(folder / "pictures");
-  EXPECT_EQ(lensbench({"replay", archive}).exit_code, 0);
-}
-
-TEST_F(Pictures, ThatAreKeptAreNotDrawnAsValues) {
-  const Outcome outcome =
-      lens({"--images", folder / "pictures", "--prompt", "What is it?", "--keep-images"});
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  const Outcome shown = lensbench({"show", archive});
-  EXPECT_EQ(shown.exit_code, 0) << shown.err;
-  EXPECT_THAT(shown.out, Not(HasSubstr("file_bytes")));
 }
 
 TEST_F(Pictures, ThatChangedAreRefusedByAReplay) {
