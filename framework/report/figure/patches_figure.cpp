@@ -132,6 +132,11 @@ std::vector<Panel> panels_of(const Drawing& drawing, const Slice& slice, const P
         panel.width = std::max(panel.width, places.x1[token]);
         panel.height = std::max(panel.height, places.y1[token]);
       }
+      // Tokens at the edges may have been left out of the values.
+      if (panel.photo != nullptr) {
+        panel.width = std::max(panel.width, static_cast<double>(panel.photo->width));
+        panel.height = std::max(panel.height, static_cast<double>(panel.photo->height));
+      }
       panels.push_back(std::move(panel));
     }
   return panels;
