@@ -186,6 +186,10 @@ class ConceptEmergence final : public Experiment {
        "[100, inf)"},
       {"residual", ParameterType::boolean, "false", "",
        "Also store the residual stream at the tokens of pictures."},
+      {"tower", ParameterType::boolean, "false", "",
+       "Also read the tower lens of each picture (see vision_lens)."},
+      {"tower_layers", ParameterType::integers, "", "",
+       "Layers of the tower to decode with tower=true (default: all).", "[0, inf)"},
   };
 
   void check_parameters(const Parameters& parameters, const Model& model) override {
@@ -197,7 +201,8 @@ class ConceptEmergence final : public Experiment {
   void run(Case& c) override {
     const Parameters& given = c.parameters();
     Settings settings;
-    for (const char* name : {"concepts", "within", "top_k", "layers", "every", "residual"})
+    for (const char* name :
+         {"concepts", "within", "top_k", "layers", "every", "residual", "tower", "tower_layers"})
       settings[name] = given.values().at(name);
     // `run` reads the rectangles from the request, which has the pictures.
     c.save(kLens, lens_->run(c.request(lens_->parameters(settings))));

@@ -11,6 +11,9 @@ namespace lensbench {
 /// Version of the format of archives that this version writes; it reads all from the first on.
 constexpr std::int64_t kArchiveFormat = 2;
 
+/// Name of the result with the picture files of a run that keeps them. They are not values to draw.
+inline constexpr const char* kPictureFiles = "picture_files";
+
 /// One case of an archive: its input and its outcome.
 struct CaseRecord {
   std::string id;

@@ -110,13 +110,20 @@ void report_missing(const LensbenchRendering& rendering) {
   }
 }
 
-/// A figure with an image of one pixel, which makes the library load the code that decodes images.
+/// A figure with two images of one pixel, a PNG and a JPEG, which makes the library load the code
+/// that decodes images.
 /// It does not have a text: Pango would start the thread that finds fonts, and that thread would
 /// not exist in a process made by fork, where texts would wait for it forever.
 constexpr const char* kSmallFigure =
     "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9pt\" height=\"9pt\"><image width=\"1\" "
     "height=\"1\" href=\"data:image/png;base64,"
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+    "\"/><image width=\"1\" height=\"1\" href=\"data:image/jpeg;base64,"
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/"
+    "2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1R"
+    "V19iZ2hnPk1xeXBkeFxlZ2P/wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAB//"
+    "EABQQAQAAAAAAAAAAAAAAAAAAAAD"
+    "/2gAIAQEAAD8AQH//2Q=="
     "\"/>"
     "</svg>";
 

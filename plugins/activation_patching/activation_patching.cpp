@@ -3,6 +3,7 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "common/same_prompt.hpp"
 #include "common/unused_parameter.hpp"
 #include "grid.hpp"
 #include "reference.hpp"
@@ -101,7 +102,7 @@ Dataset ActivationPatchingTool::patch(const Tokens& clean, const Tokens& corrupt
                                       const ActivationPatchingOptions& options) {
   const PairedRuns pair("activation_patching", clean, corrupted, options.direction);
   // Equal prompts would give a gap of 0 after a whole sweep.
-  if (!pair.differs().any().item<bool>())
+  if (common::same_prompt(clean, corrupted))
     throw UsageError(
         "activation_patching: the two prompts are equal token for token; give a second prompt that "
         "differs");

@@ -2,7 +2,11 @@
 
 #include <lensbench/error.hpp>
 #include <lensbench/random.hpp>
+#include <optional>
+#include <utility>
 #include <vector>
+
+#include "common/same_prompt.hpp"
 
 namespace lensbench::patching {
 namespace {
@@ -19,7 +23,12 @@ std::uint64_t hash_of(const Tokens& prompt) {
   return hash;
 }
 
-Tokens first_tokens(const Tokens& prompt, std::int64_t count) {
+/// The first tokens of a prompt; empty for one that is too short, or has pictures that would be cut
+/// off.
+std::optional<Tokens> first_tokens(const Tokens& prompt, std::int64_t count) {
+  if (prompt.size() < count) return std::nullopt;
+  if (prompt.size() == count) return prompt;
+  if (!prompt.pictures.empty()) return std::nullopt;
   Tokens first;
   const auto n = static_cast<std::ptrdiff_t>(count);
   first.ids.assign(prompt.ids.begin(), prompt.ids.begin() + n);
@@ -34,10 +43,9 @@ Tokens first_tokens(const Tokens& prompt, std::int64_t count) {
 Drawn draw(const Context& context, const ReferencePrompts& reference, const Tokens& prompt) {
   std::vector<Tokens> candidates;
   reference.for_each([&](const Tokens& other) {
+    std::optional<Tokens> first = first_tokens(other, prompt.size());
     // The prompt itself is not a candidate.
-    if (other.size() < prompt.size()) return;
-    Tokens first = first_tokens(other, prompt.size());
-    if (first.ids != prompt.ids) candidates.push_back(std::move(first));
+    if (first && !common::same_prompt(*first, prompt)) candidates.push_back(std::move(*first));
   });
   if (candidates.empty())
     throw UsageError(
@@ -47,7 +55,8 @@ Drawn draw(const Context& context, const ReferencePrompts& reference, const Toke
   Philox random(context.seed() ^ hash_of(prompt), kDrawStream);
   Drawn drawn{candidates[random.below(candidates.size())], std::nullopt};
   // Reference prompts may begin alike, and a control of the same tokens would be no other draw.
-  std::erase_if(candidates, [&](const Tokens& one) { return one.ids == drawn.source.ids; });
+  std::erase_if(candidates,
+                [&](const Tokens& one) { return common::same_prompt(one, drawn.source); });
   if (!candidates.empty()) drawn.control = candidates[random.below(candidates.size())];
   return drawn;
 }

@@ -17,12 +17,14 @@ namespace lensbench::activations {
 namespace {
 
 /// Names of position axes in hook points and in archives. `batch_pos` is a joined axis.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kAxes = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kAxes = {{
     {"pos", "token"},
     {"batch_pos", "token"},
     {"routed", "token"},
     {"query_pos", "query_position"},
     {"key_pos", "key_position"},
+    // Not `image_token`, which shares its coordinate `case` with `token`: a result may have both.
+    {"image_token", "picture_token"},
 }};
 
 /// Meanings of the hook points of an expert, by the end of their names.

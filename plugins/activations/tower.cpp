@@ -91,7 +91,7 @@ at::Tensor in_picture_order(const VisionSpec& spec, const Tokens& tokens, const 
 void add_picture_axes(Dataset& dataset, const VisionSpec& spec, const Tokens& tokens) {
   const auto dims = dataset.dims();  // a copy: the dataset grows
   for (const auto& [dim, length] : dims) {
-    if (dim != "patch" && dim != "image_token") continue;
+    if (dim != "patch" && dim != "picture_token") continue;
     Parts parts = dim == "patch" ? tower_patches(spec, tokens.pictures)
                                  : picture_tokens(spec, tokens.pictures);
     std::sort(parts.begin(), parts.end(), comes_before);

@@ -21,8 +21,8 @@ void check_tower_points(std::vector<HookPoint>& points, const Tokens& tokens);
 at::Tensor in_picture_order(const VisionSpec& spec, const Tokens& tokens, const HookPoint& point,
                             const at::Tensor& activation);
 
-/// Adds picture, frame, row and column of each patch or token of the axes `patch` and `image_token`
-/// that `dataset` has.
+/// Adds picture, frame, row and column of each patch or token of the axes `patch` and
+/// `picture_token` that `dataset` has.
 void add_picture_axes(Dataset& dataset, const VisionSpec& spec, const Tokens& tokens);
 
 }  // namespace lensbench::activations

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 
+#include "common/same_prompt.hpp"
 #include "common/text_alone.hpp"
 #include "nodes.hpp"
 #include "paths.hpp"
@@ -170,7 +171,7 @@ Dataset PathPatchingTool::patch_paths(const Tokens& clean, const Tokens& corrupt
   // Runs with MLPs recomputed are batches of token ids.
   if (options.recompute_mlps) tracing::refuse_pictures("path_patching with mlps=recomputed", clean);
   const PairedRuns runs("path_patching", clean, corrupted, options.direction);
-  if (!runs.differs().any().item<bool>())
+  if (common::same_prompt(clean, corrupted))
     throw UsageError(
         "path_patching: the two prompts are equal token for token; give a second prompt that "
         "differs");

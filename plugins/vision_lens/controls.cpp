@@ -9,6 +9,8 @@
 #include <numeric>
 #include <utility>
 
+#include "common/same_prompt.hpp"
+
 namespace lensbench::vision_lens {
 namespace {
 
@@ -40,17 +42,9 @@ void append(Tokens& to, const Tokens& from, std::size_t begin, std::size_t end) 
                     from.texts.begin() + static_cast<std::ptrdiff_t>(end));
 }
 
-bool same_picture(const PictureRows& a, const PictureRows& b) {
-  return a.height == b.height && a.width == b.width && a.frames == b.frames && a.rows.equal(b.rows);
-}
-
 /// All pictures of the run from the one after this prompt's on, without this prompt's own.
 std::vector<PictureRows> pictures_after(const Tokens& prompt, const std::vector<Tokens>& prompts) {
-  const auto is_own = [&](const Tokens& other) {
-    return other.ids == prompt.ids && other.pictures.size() == prompt.pictures.size() &&
-           std::equal(other.pictures.begin(), other.pictures.end(), prompt.pictures.begin(),
-                      same_picture);
-  };
+  const auto is_own = [&](const Tokens& other) { return common::same_prompt(other, prompt); };
   const auto own = std::find_if(prompts.begin(), prompts.end(), is_own);
   const auto start = static_cast<std::size_t>(own == prompts.end() ? 0 : own - prompts.begin());
   std::vector<PictureRows> pictures;
@@ -58,7 +52,7 @@ std::vector<PictureRows> pictures_after(const Tokens& prompt, const std::vector<
     for (const PictureRows& picture : prompts[(start + i) % prompts.size()].pictures) {
       const bool known =
           std::any_of(prompt.pictures.begin(), prompt.pictures.end(),
-                      [&](const PictureRows& one) { return same_picture(one, picture); });
+                      [&](const PictureRows& one) { return common::same_picture(one, picture); });
       if (!known) pictures.push_back(picture);
       if (pictures.size() == prompt.pictures.size()) return pictures;
     }

@@ -33,17 +33,23 @@ double tower_flops(const TransformerSpec& spec, double patches) {
   double flops = 2 * patches * width * static_cast<double>(vision.patch_values());
   for (std::int64_t layer = 0; layer < vision.n_layers; ++layer)
     flops += 2 * patches * weights + 4 * patches * seen(vision, layer, patches) * width;
-  const auto joined = static_cast<double>(vision.patches_of_token());
-  const double merged = joined * width;
-  return flops +
-         2 * patches / joined * (merged * merged + merged * static_cast<double>(spec.d_model));
+  return flops;
 }
 
 }  // namespace
 
 double forward_flops(const TransformerSpec& spec, std::int64_t tokens, std::int64_t patches) {
   return text_flops(spec, static_cast<double>(tokens)) +
-         (patches > 0 ? tower_flops(spec, static_cast<double>(patches)) : 0.0);
+         (patches > 0
+              ? tower_flops(spec, static_cast<double>(patches)) + merger_flops(spec, patches)
+              : 0.0);
+}
+
+double merger_flops(const TransformerSpec& spec, std::int64_t patches) {
+  const auto joined = static_cast<double>(spec.vision->patches_of_token());
+  const double merged = joined * static_cast<double>(spec.vision->d_model);
+  return 2 * static_cast<double>(patches) / joined *
+         (merged * merged + merged * static_cast<double>(spec.d_model));
 }
 
 }  // namespace lensbench::vision_lens

@@ -12,4 +12,7 @@ namespace lensbench::vision_lens {
 /// \param patches  of its pictures
 double forward_flops(const TransformerSpec& spec, std::int64_t tokens, std::int64_t patches);
 
+/// Floating-point operations of the merger on one stream of the tower, counted likewise.
+double merger_flops(const TransformerSpec& spec, std::int64_t patches);
+
 }  // namespace lensbench::vision_lens

@@ -90,7 +90,8 @@ std::vector<ImageToken> image_tokens(const VisionSpec& spec, const Tokens& token
     const PicturePart& part = parts[next];
     if (next > 0 && part.picture != parts[next - 1].picture) in_picture = 0;
     if (in_picture++ % every == 0)
-      found.push_back({static_cast<std::int64_t>(position), part.picture, part.row, part.column});
+      found.push_back({static_cast<std::int64_t>(position), part.picture, part.row, part.column,
+                       static_cast<std::int64_t>(next)});
     ++next;
   }
   if (next < parts.size())
@@ -102,6 +103,10 @@ std::vector<ImageToken> image_tokens(const VisionSpec& spec, const Tokens& token
 
 at::Tensor positions_of(const std::vector<ImageToken>& tokens) {
   return column_of(tokens, &ImageToken::position).to(at::kLong);
+}
+
+at::Tensor numbers_of(const std::vector<ImageToken>& tokens) {
+  return column_of(tokens, &ImageToken::number).to(at::kLong);
 }
 
 void add_image_token_axis(Dataset& dataset, const std::vector<ImageToken>& image_tokens,

@@ -16,6 +16,7 @@ struct ImageToken {
   std::int64_t position = 0;  ///< in the prompt
   std::int64_t image = 0;     ///< number of the picture in the prompt
   std::int64_t row = 0, column = 0;
+  std::int64_t number = 0;  ///< among the tokens of all pictures of the prompt
 };
 
 /// Every n-th token of each picture, in the order of the prompt.
@@ -25,6 +26,9 @@ std::vector<ImageToken> image_tokens(const VisionSpec& spec, const Tokens& token
 
 /// Positions in the prompt, [token] int64.
 at::Tensor positions_of(const std::vector<ImageToken>& tokens);
+
+/// Numbers among the tokens of all pictures of the prompt, [token] int64.
+at::Tensor numbers_of(const std::vector<ImageToken>& tokens);
 
 /// Adds the axis `image_token` with its coordinates; rectangles where the sizes of all pictures are
 /// known.

@@ -82,6 +82,13 @@ void add_concept_axes(Dataset& dataset, const std::vector<TokenSet>& sets) {
   add_concept_tokens(dataset, sets);
 }
 
+std::vector<std::string> digits_of(const std::vector<std::int64_t>& numbers) {
+  std::vector<std::string> texts;
+  texts.reserve(numbers.size());
+  for (const std::int64_t number : numbers) texts.push_back(std::to_string(number));
+  return texts;
+}
+
 /// Number of the layer of each onset, [concept] int32.
 at::Tensor onset_layers(const at::Tensor& ranks, const std::vector<std::int64_t>& layers,
                         std::int64_t within) {
@@ -101,21 +108,30 @@ void add_axes(Dataset& dataset, const TransformerSpec& spec,
   if (!sets.empty()) add_concept_axes(dataset, sets);
 }
 
-void add_map(Dataset& dataset, const Decoded& decoded, bool concepts) {
-  const std::vector<std::string> ranked = {"layer", "image_token", "rank"};
-  const std::vector<std::string> by_concept = {"layer", "image_token", "concept"};
+void add_map(Dataset& dataset, const Decoded& decoded, bool concepts, const std::string& prefix) {
+  const std::vector<std::string> by_token = {prefix + "layer", "image_token"};
+  const auto with = [&](const char* dim) {
+    std::vector<std::string> dims = by_token;
+    dims.emplace_back(dim);
+    return dims;
+  };
   if (concepts) {
-    dataset.add("concept_log_probability", by_concept, decoded.concept_log_probability, "nats",
+    dataset.add(prefix + "concept_log_probability", with("concept"),
+                decoded.concept_log_probability, "nats",
                 "ln of the summed probability of the concept's tokens");
-    dataset.add("concept_rank", by_concept, decoded.concept_rank, "1",
+    dataset.add(prefix + "concept_rank", with("concept"), decoded.concept_rank, "1",
                 "1 + number of tokens with a strictly larger logit than the concept's best token");
   }
-  dataset.add("top_id", ranked, decoded.top_ids.to(at::kInt), "1",
+  dataset.add(prefix + "top_id", with("rank"), decoded.top_ids.to(at::kInt), "1",
               "tokens with the largest probability", Holds::token_ids);
-  dataset.add("top_probability", ranked, decoded.top_probabilities, "1",
+  dataset.add(prefix + "top_probability", with("rank"), decoded.top_probabilities, "1",
               "probability of each candidate");
-  dataset.add("entropy", {"layer", "image_token"}, decoded.entropy, "nats",
-              "entropy of the distribution");
+  dataset.add(prefix + "entropy", by_token, decoded.entropy, "nats", "entropy of the distribution");
+}
+
+void add_tower_axis(Dataset& dataset, const std::vector<std::int64_t>& layers) {
+  dataset.add_coordinate("tower_layer", at::tensor(layers, at::kLong).to(at::kInt),
+                         "merger on the stream of the tower after this many of its blocks");
 }
 
 void add_answer(Dataset& dataset, const Decoded& decoded, const at::Tensor& divergence,
@@ -195,13 +211,12 @@ void add_attributes(Dataset& dataset, const VisionLensOptions& options,
   attributes["top_k"] = options.top_k;
   attributes["every"] = options.every;
   attributes["within"] = options.within;
-  std::vector<std::string> layers;
-  layers.reserve(options.layers.size());
-  for (const std::int64_t layer : options.layers) layers.push_back(std::to_string(layer));
-  attributes["layers"] = layers;  // empty: all
+  attributes["layers"] = digits_of(options.layers);  // empty: all
   attributes["answers"] = options.answers;
   attributes["controls"] = options.controls;
   attributes["residual"] = static_cast<std::int64_t>(options.residual);
+  attributes["tower"] = static_cast<std::int64_t>(options.tower);
+  attributes["tower_layers"] = digits_of(options.tower_layers);  // empty: all
   attributes["final_norm"] = "the model's own, statistics recomputed on each residual";
   attributes["probabilities"] = "over the whole vocabulary, tokens of a concept summed";
   std::vector<std::string> warnings;

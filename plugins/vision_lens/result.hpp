@@ -19,7 +19,12 @@ void add_axes(Dataset& dataset, const TransformerSpec& spec,
               std::int64_t top_k);
 
 /// Adds what the tokens of pictures decode to.
-void add_map(Dataset& dataset, const Decoded& decoded, bool concepts);
+/// \param prefix  of the names of the variables and of their axis of layers
+void add_map(Dataset& dataset, const Decoded& decoded, bool concepts,
+             const std::string& prefix = "");
+
+/// Adds the axis of layers of the tower.
+void add_tower_axis(Dataset& dataset, const std::vector<std::int64_t>& layers);
 
 /// Adds what the last position decodes to.
 /// \param divergence  KL of each layer

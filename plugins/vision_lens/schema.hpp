@@ -47,6 +47,18 @@ inline constexpr ResultSpec kResultTable[] = {
     {"continuation_share", "layer continuation", "1",
      "probability of the text among the given ones: softmax of continuation_log_probability",
      View::trajectory, false},
+    {"tower_concept_log_probability", "tower_layer image_token concept", "nats",
+     "ln of the summed probability of the concept's tokens, from the merger on the tower's stream",
+     View::image, false},
+    {"tower_concept_rank", "tower_layer image_token concept", "1",
+     "rank of the concept's best token, from the merger on the tower's stream", View::image, false},
+    {"tower_top_id", "tower_layer image_token rank", "1",
+     "tokens with the largest probability, from the merger on the tower's stream", View::general,
+     false},
+    {"tower_top_probability", "tower_layer image_token rank", "1",
+     "probability of each candidate, from the merger on the tower's stream", View::general, false},
+    {"tower_entropy", "tower_layer image_token", "nats",
+     "entropy of the distribution, from the merger on the tower's stream", View::image, false},
     {"residual", "layer image_token d_model", "1", "residual stream", View::general, false},
 };
 

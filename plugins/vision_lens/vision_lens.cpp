@@ -20,6 +20,7 @@
 #include "image_tokens.hpp"
 #include "receipt.hpp"
 #include "result.hpp"
+#include "tower_lens.hpp"
 
 namespace lensbench::vision_lens {
 namespace {
@@ -32,6 +33,7 @@ struct Streams {
   std::vector<at::Tensor> layers;
   at::Tensor final;        ///< after the last block
   at::Tensor before_last;  ///< before the last block; undefined in a model of one block
+  std::map<std::string, at::Tensor> tower;  ///< activations that were asked for in addition
 };
 
 void check_range(const char* name, std::int64_t value, std::int64_t least, std::int64_t most) {
@@ -56,6 +58,7 @@ void check_options(const Model& model, const VisionLensOptions& options) {
   check_range("every", options.every, 1, std::int64_t{1} << 30);
   check_range("within", options.within, 1, model.spec().vocab_size);
   layers_of(model.spec(), options);
+  if (model.spec().vision) tower_layers_of(*model.spec().vision, options);
   token_sets(model, options.concepts);
   for (const std::string& control : options.controls)
     if (std::find(kControls.begin(), kControls.end(), control) == kControls.end())
@@ -92,23 +95,28 @@ VisionLensOptions options_of(const Parameters& parameters) {
   options.answers = texts_of(parameters.text("answers"));
   options.controls = parameters.list("controls");
   options.residual = parameters.boolean("residual");
+  options.tower = parameters.boolean("tower");
+  options.tower_layers = parameters.integers("tower_layers");
   return options;
 }
 
-/// Reads the streams in one forward.
+/// Reads the streams in one forward, with activations of the tower.
 Streams read_streams(Context& context, const Tokens& tokens,
-                     const std::vector<std::int64_t>& layers) {
+                     const std::vector<std::int64_t>& layers,
+                     const std::vector<std::string>& tower = {}) {
   const TransformerSpec& spec = context.model().spec();
   const auto name = [&](std::int64_t layer) { return residual_hook(spec, layer); };
   std::vector<std::string> names = {name(spec.n_layers)};
   if (spec.n_layers > 1) names.push_back(name(spec.n_layers - 1));
   for (const std::int64_t layer : layers) names.push_back(name(layer));
+  names.insert(names.end(), tower.begin(), tower.end());
   const std::map<std::string, at::Tensor> read = context.activations(tokens, names);
   const auto stream = [&](std::int64_t layer) { return read.at(name(layer)).select(0, 0); };
   Streams streams;
   for (const std::int64_t layer : layers) streams.layers.push_back(stream(layer));
   streams.final = stream(spec.n_layers);
   if (spec.n_layers > 1) streams.before_last = stream(spec.n_layers - 1);
+  for (const std::string& one : tower) streams.tower[one] = read.at(one);
   return streams;
 }
 
@@ -169,10 +177,11 @@ Dataset VisionLensTool::run(const Request& request) {
   return analyze(request.tokens(), options_of(request.parameters()), request.pictures());
 }
 
-/// The products of the readout, one for each concept, and the forward.
+/// The products of the readout, which all concepts share, and the forwards.
 CostEstimate VisionLensTool::estimate(const Request& request) const {
   const VisionLensOptions options = options_of(request.parameters());
   const TransformerSpec& spec = model().spec();
+  const auto tower = static_cast<double>(tower_layers_of(*spec.vision, options).size());
   const auto layers = static_cast<double>(layers_of(spec, options).size());
   std::int64_t patches = 0;
   for (const PictureRows& picture : request.tokens().pictures)
@@ -185,9 +194,11 @@ CostEstimate VisionLensTool::estimate(const Request& request) const {
   // One forward for the prompt and one for each control.
   const double forwards =
       options.concepts.empty() ? 1 : 1 + static_cast<double>(options.controls.size());
-  cost.flops = 2 * layers * tokens * width * static_cast<double>(spec.vocab_size) +
-               forwards * forward_flops(spec, request.tokens().size(), patches);
-  cost.bytes = 4 * layers * width * static_cast<double>(request.tokens().size());
+  cost.flops = 2 * (layers + tower) * tokens * width * static_cast<double>(spec.vocab_size) +
+               forwards * forward_flops(spec, request.tokens().size(), patches) +
+               tower * merger_flops(spec, patches);
+  cost.bytes = 4 * (layers * width * static_cast<double>(request.tokens().size()) +
+                    tower * static_cast<double>(spec.vision->d_model * patches));
   return cost;
 }
 
@@ -199,11 +210,14 @@ Dataset VisionLensTool::analyze(const Tokens& tokens, const VisionLensOptions& o
   const std::vector<ImageToken> places = image_tokens(vision, tokens, options.every);
   const std::vector<std::int64_t> layers = layers_of(model().spec(), options);
   const std::vector<TokenSet> sets = token_sets(model(), options.concepts);
-  const Streams streams = read_streams(context(), tokens, layers);
+  const std::vector<std::int64_t> tower = tower_layers_of(vision, options);
+  const Streams streams = read_streams(context(), tokens, layers, tower_hooks(vision, tower));
   Dataset dataset;
   add_image_token_axis(dataset, places, vision, tokens, pictures);
   add_axes(dataset, model().spec(), layers, sets, options.top_k);
   read_map(dataset, model(), places, streams, sets, options);
+  if (!tower.empty())
+    add_tower(dataset, model(), tokens, places, tower, streams.tower, sets, options.top_k);
   read_answer(dataset, model(), tokens, streams, layers, sets, options);
   if (!sets.empty()) add_controls(dataset, tokens, options);
   add_attributes(dataset, options, sets);

@@ -35,6 +35,13 @@ class VisionLensTool final : public VisionLens {
        "no_picture|other_picture|shuffled_patches"},
       {"residual", ParameterType::boolean, "false", "",
        "Also store the residual stream at the tokens of pictures."},
+      {"tower", ParameterType::boolean, "false", "",
+       "Also read the tower lens: the merger on the tower's stream after some of its blocks, for "
+       "which it was not trained, decoded as layer 0."},
+      {"tower_layers", ParameterType::integers, "", "",
+       "Layers of the tower to decode with tower=true, 0 (before its first block) to the number of "
+       "its blocks (default: all).",
+       "[0, inf)"},
   };
   static constexpr const auto& kResults = kResultTable;
 

@@ -296,6 +296,38 @@ TEST_F(Pictures, AreNotForToolsThatReadWeightsAlone) {
   EXPECT_THAT(outcome.err, HasSubstr("tool 'composition'"));
 }
 
+// Two cases, whose pictures have 4 and 8 tokens.
+TEST_F(Pictures, HaveActivationsOfTheTowerAndOfTheTextModelInOneResult) {
+  const Outcome outcome = run_into(
+      archive, asked("activations", {"--images", folder / "pictures", "--prompt", "x", "--set",
+                                     "hooks=vision_projector.hook_out,vision_projector.hook_in,"
+                                     "blocks.0.hook_resid_pre"}));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Dataset found = ArchiveReader(archive).read("activations");
+  EXPECT_EQ(found["vision_projector.hook_out_case0"].tensor.size(0), 4);
+  EXPECT_EQ(found["vision_projector.hook_out_case1"].tensor.size(0), 8);
+  EXPECT_EQ(found["vision_projector.hook_in_case1"].tensor.size(0), 32);
+  // What the merger makes is what the text model reads at the placeholders of the first case.
+  const at::Tensor stream = found["blocks.0.hook_resid_pre"].tensor;
+  const at::Tensor ids = at::tensor(ArchiveReader(archive).cases().at(0).ids, at::kLong);
+  const std::int64_t begin = ids.eq(261).nonzero()[0].item<std::int64_t>();
+  EXPECT_TRUE(at::equal(stream.narrow(0, begin, 4).to(at::kFloat),
+                        found["vision_projector.hook_out_case0"].tensor.to(at::kFloat)));
+}
+
+// A run whose receipts fail does not exit with 0.
+TEST_F(Pictures, CanBeAblatedAndAttributed) {
+  for (const std::vector<std::string>& tool :
+       std::vector<std::vector<std::string>>{{"activation_patching", "source=zero"},
+                                             {"activation_patching", "source=mean_of_prompt"},
+                                             {"layer_attribution", "target=model"}}) {
+    const std::string other = folder / (tool[0] + tool[1] + ".h5");
+    const Outcome outcome = run_into(
+        other, asked(tool[0], {"--image", picture("odd.png"), "--prompt", "x", "--set", tool[1]}));
+    EXPECT_EQ(outcome.exit_code, 0) << tool[0] << " " << tool[1] << ": " << outcome.err;
+  }
+}
+
 TEST_F(Pictures, NeedAChatTemplateThatIsKnown) {
   copy_data(picture_model(), folder / "model");
   const auto lens_of_copy = [&](std::vector<std::string> options) {

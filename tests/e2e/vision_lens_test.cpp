@@ -89,6 +89,50 @@ TEST_F(VisionLensCommand, MapsAreDrawnOverTheRectangles) {
   EXPECT_EQ(lensbench({"report", archive, "-o", folder / "a.html"}).exit_code, 0);
 }
 
+TEST_F(VisionLensCommand, MapsAreDrawnOverThePictureOnRequest) {
+  const std::string here = folder / "here";
+  std::filesystem::create_directory(here);
+  std::filesystem::copy_file(picture("odd.png"), here + "/odd.png");
+  ASSERT_EQ(lens({"--image", here + "/odd.png", "--prompt", "What is it?", "--set", "concepts=7"})
+                .exit_code,
+            0);
+  const std::string svg = folder / "map.svg";
+  const auto plot = [&](const std::string& figure, std::vector<std::string> more) {
+    std::vector<std::string> words = {"plot", archive,  "vision_lens/concept_log_probability",
+                                      "-o",   figure,   "--width",
+                                      "120",  "--force"};
+    words.insert(words.end(), more.begin(), more.end());
+    return lensbench(words);
+  };
+  ASSERT_EQ(plot(svg, {"--picture"}).exit_code, 0);
+  EXPECT_THAT(testing::slurp(svg), HasSubstr("data:image/jpeg;base64,"));
+  ASSERT_EQ(plot(svg, {}).exit_code, 0);
+  EXPECT_THAT(testing::slurp(svg), Not(HasSubstr("data:image/jpeg")));
+  EXPECT_EQ(plot(svg, {"--images", here}).exit_code, 2);
+  const std::string gone = folder / "gone";
+  std::filesystem::rename(here, gone);
+  const Outcome missing = plot(svg, {"--picture"});
+  EXPECT_EQ(missing.exit_code, 3);
+  EXPECT_THAT(missing.err, HasSubstr("its file is missing"));
+  EXPECT_EQ(plot(svg, {"--picture", "--images", gone}).exit_code, 0);
+}
+
+TEST_F(VisionLensCommand, TheTowerLensIsStoredDrawnAndReplayed) {
+  const Outcome outcome = lens_of_odd({"concepts=7", "tower=true", "tower_layers=0,2"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Dataset found = ArchiveReader(archive).read("vision_lens");
+  EXPECT_EQ(found["tower_concept_log_probability"].dims,
+            (std::vector<std::string>{"tower_layer", "image_token", "concept"}));
+  // The merger after the last block gives what the text model reads.
+  EXPECT_TRUE(at::allclose(found["tower_entropy"].tensor[1], found["entropy"].tensor[0]));
+  const std::string svg = folder / "tower.svg";
+  const Outcome plot =
+      lensbench({"plot", archive, "vision_lens/tower_concept_log_probability", "-o", svg});
+  ASSERT_EQ(plot.exit_code, 0) << plot.err;
+  EXPECT_THAT(testing::slurp(svg), HasSubstr("kind: patches"));
+  EXPECT_THAT(lensbench({"replay", archive}).out, HasSubstr("REPLAYED: identical in every bit"));
+}
+
 TEST_F(VisionLensCommand, WhatCannotBeReadIsRefusedBeforeTheFirstCase) {
   const auto refused = [&](const Outcome& outcome, const char* words) {
     EXPECT_EQ(outcome.exit_code, 2);
@@ -98,6 +142,7 @@ TEST_F(VisionLensCommand, WhatCannotBeReadIsRefusedBeforeTheFirstCase) {
   refused(lens_of_odd({"concepts=a=|"}), "empty form");
   refused(lens_of_odd({"concepts=100000"}), "is not a token");
   refused(lens_of_odd({"layers=99"}), "a layer is 99");
+  refused(lens_of_odd({"tower=true", "tower_layers=3"}), "a layer of the tower is 3");
   refused(run_into(archive, {"tool", "vision_lens", "--model", kModel, "--prompt", "In"}),
           "does not have a vision tower");
 }
@@ -112,9 +157,10 @@ TEST_F(VisionLensCommand, ConceptsOfAFolderAreComparedByLabel) {
   testing::copy_data(picture_data() + "/pictures", folder / "pictures");
   std::ofstream(std::filesystem::path(folder / "pictures") / "labels.csv")
       << "file,label\nodd.png,odd\nturned.jpg,turned\n";
-  const Outcome outcome = run_into(archive, {"run", "concept_emergence", "--model", picture_model(),
-                                             "--images", folder / "pictures", "--prompt",
-                                             "What is it?", "--set", "concepts=a=7|9", "--quiet"});
+  const Outcome outcome =
+      run_into(archive, {"run", "concept_emergence", "--model", picture_model(), "--images",
+                         folder / "pictures", "--prompt", "What is it?", "--set", "concepts=a=7|9",
+                         "--set", "tower=true", "--set", "tower_layers=2", "--quiet"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const ArchiveReader reader(archive);
   const Dataset table = reader.read("emergence");
@@ -126,6 +172,7 @@ TEST_F(VisionLensCommand, ConceptsOfAFolderAreComparedByLabel) {
   EXPECT_TRUE(
       at::allclose(table["log_probability"].tensor, lens["answer_concept_log_probability"].tensor));
   EXPECT_EQ(lens["case"].dims, std::vector<std::string>{"image_token"});
+  EXPECT_EQ(lens["tower_entropy"].tensor.size(0), 1);
   EXPECT_EQ(lensbench({"show", archive, "emergence"}).exit_code, 0);
   EXPECT_THAT(lensbench({"replay", archive}).out, HasSubstr("identical in every bit"));
 }
@@ -141,6 +188,22 @@ nlohmann::json pictures_in_page(const std::string& archive, std::vector<std::str
   for (nlohmann::json& picture : pictures)
     if (picture.contains("source")) picture["source"] = read.texts(picture["source"]).at(0);
   return pictures;
+}
+
+TEST_F(VisionLensCommand, PagesHaveThePicturesThatTheArchiveKeeps) {
+  const std::string gone = folder / "gone";
+  std::filesystem::create_directory(gone);
+  std::filesystem::copy_file(picture("odd.png"), gone + "/odd.png");
+  ASSERT_EQ(
+      lens({"--image", gone + "/odd.png", "--prompt", "What is it?", "--keep-images"}).exit_code,
+      0);
+  std::filesystem::remove_all(gone);
+  const auto pictures = pictures_in_page(archive, {});
+  ASSERT_EQ(pictures.size(), 1U);
+  EXPECT_FALSE(pictures[0].contains("reason")) << pictures[0];
+  EXPECT_EQ(pictures[0]["width"], 61);
+  EXPECT_EQ(pictures[0]["height"], 45);
+  EXPECT_THAT(pictures[0]["source"].get<std::string>(), HasSubstr("data:image/jpeg;base64,"));
 }
 
 // turned.jpg is stored on its side, which its EXIF data say.

@@ -11,7 +11,7 @@
 
 namespace lensbench {
 
-/// A picture of a case. The archive never holds the picture itself.
+/// A picture of a case. The plan never holds the picture itself.
 struct PictureRecord {
   std::string name;              ///< name of the file, without its folder
   std::string sha256;            ///< SHA-256 of the file's bytes

@@ -5,6 +5,7 @@
 #include <lensbench/request.hpp>
 #include <lensbench/tokens.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ class PicturePrompts {
   virtual std::vector<Picture> pictures(const std::string& case_id) const = 0;
   /// Result `picture_tokens`: which part of which picture each of its tokens reads.
   virtual Dataset picture_tokens(const std::string& case_id) const = 0;
+  /// Result `picture_files`: the files themselves; empty for a run that does not keep them.
+  /// \throws InputError for a file that has changed since the run began
+  virtual std::optional<Dataset> picture_files(const std::string& case_id) const = 0;
 };
 
 /// Name of the result that the bench saves for cases with pictures.

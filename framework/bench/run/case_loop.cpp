@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
+#include "archive/records.hpp"
 #include "bench/access/case_access.hpp"
 #include "bench/access/context_access.hpp"
 #include "bench/access/slot_access.hpp"
@@ -232,15 +234,20 @@ bool BoundExperiment::Run::run_case(std::int64_t index, std::int64_t pass, const
 
 std::map<std::string, Dataset> BoundExperiment::Run::results_of(const Case& c) const {
   std::map<std::string, Dataset> saved = CaseAccess::saved(c);
+  const auto add_own = [&](const char* name, Dataset dataset) {
+    if (!saved.emplace(name, std::move(dataset)).second)
+      throw SaveError("case '" + c.id() + "' saved '" + name +
+                      "', the name of a result of lensbench itself; choose another name");
+  };
   // Every dataset is saved in one pass.
   if (const auto* pictures = picture_prompts_of(context_.model(), c.id());
-      pictures != nullptr && c.pass() == 0)
-    if (!saved.emplace(kPictureTokens, pictures->picture_tokens(c.id())).second)
-      throw SaveError("case '" + c.id() + "' saved '" + kPictureTokens +
-                      "', the name of a result of lensbench itself; choose another name");
+      pictures != nullptr && c.pass() == 0) {
+    add_own(kPictureTokens, pictures->picture_tokens(c.id()));
+    if (auto files = pictures->picture_files(c.id())) add_own(kPictureFiles, std::move(*files));
+  }
   for (auto& [name, dataset] : saved) {
     // Schema and views are those of the tools in use.
-    if (name != kPictureTokens) bound_.check_schema(dataset);
+    if (name != kPictureTokens && name != kPictureFiles) bound_.check_schema(dataset);
     add_views(dataset, bound_.schemas_);
   }
   return saved;

@@ -16,7 +16,9 @@
 #include "report/figure/figure.hpp"
 #include "report/figure/read_figure.hpp"
 #include "report/figure/scene/render.hpp"
+#include "report/page/run_source.hpp"
 #include "report/summary/archive_tokens.hpp"
+#include "session/pictures/page_pictures.hpp"
 
 namespace lensbench::cli {
 namespace {
@@ -41,8 +43,8 @@ std::string command_of(const Options& options) {
                         shell_word(fs::path(options.operand(0)).filename().string()) + " " +
                         shell_word(options.operand(1));
   for (const Option& option : options.command().options) {
-    // The file and whether it was there before do not change the picture.
-    if (option.name == "out" || option.name == "force") continue;
+    // The file, whether it was there before and the folder of photos do not change the figure.
+    if (option.name == "out" || option.name == "force" || option.name == "images") continue;
     if (option.is_flag()) {
       if (options.flag(option.name)) command += " --" + option.name;
       continue;
@@ -69,9 +71,27 @@ std::string answer_of(figure::Figure drawn, const Output& output) {
   return nlohmann::json(drawn.notes).dump() + "\n" + bytes;
 }
 
-/// Work of the confined child: everything that reads the archives.
+/// Longest side of photos in a figure, in pixels.
+constexpr std::int64_t kMostPhotoSide = 1024;
+
+/// Pictures of a case, for the figure. \throws InputError for one that cannot be read
+std::vector<figure::CasePhoto> photos_of(const ArchiveReader& archive,
+                                         const std::vector<PicturePlace>& places,
+                                         std::int64_t case_number) {
+  std::vector<figure::CasePhoto> photos;
+  for (page::PagePicture& one : pictures_for_page(places, archive)(case_number, kMostPhotoSide)) {
+    if (one.jpeg.empty())
+      throw InputError("plot: --picture: '" + one.name + "' cannot be drawn: " + one.reason);
+    photos.push_back({std::move(one.jpeg), one.width, one.height});
+  }
+  if (photos.empty())
+    throw UsageError("plot: the case does not have a picture; leave --picture out");
+  return photos;
+}
+
+/// Work of the confined child: everything that reads the archives and the pictures.
 std::string draw_in_child(const Options& options, figure::Request request, const Drawn& drawn,
-                          const Output& output) {
+                          const std::vector<PicturePlace>& places, const Output& output) {
   const std::string &file = options.operand(0), &against = options.text("against");
   require_intact(file, "no figure is made");
   const ArchiveReader archive(file);
@@ -83,6 +103,8 @@ std::string draw_in_child(const Options& options, figure::Request request, const
   request.case_id = data.case_id;
   request.facts = {{"archive", fs::path(file).filename().string()},
                    {"results_sha256", archive.attribute("results_sha256")}};
+  if (options.flag("picture"))
+    request.photos = photos_of(archive, places, data.case_number.value_or(0));
   figure::FigureData other;
   if (!against.empty()) {
     require_intact(against, "no figure is made");
@@ -115,13 +137,20 @@ int run_plot(const Options& options) {
   const Drawn drawn = parse_drawn(options.operand(1));
   if (options.given("case") && options.text("case").empty())
     throw UsageError("plot: --case is empty; give the id of a case, or leave --case out");
+  if (options.given("images") && !options.flag("picture"))
+    throw UsageError("plot: --images is the folder of the picture of --picture; give both");
   check_output(options);
   Access access{{options.operand(0)}};
+  std::vector<PicturePlace> places;
+  if (options.flag("picture")) {
+    places = read_picture_places(options.operand(0), options.text("images"));
+    for (fs::path& file : files_of(places)) access.files.push_back(std::move(file));
+  }
   if (const std::string& against = options.text("against"); !against.empty())
     access.files.emplace_back(against);
   if (format != figure::Format::svg) access.system = output.renderer.emplace().font_folders();
   const std::string answer =
-      ask_child(access, [&] { return draw_in_child(options, request, drawn, output); });
+      ask_child(access, [&] { return draw_in_child(options, request, drawn, places, output); });
   const auto line = answer.find('\n');
   const std::string bytes = answer.substr(line + 1);
   for (const auto& note : nlohmann::json::parse(answer.substr(0, line)))

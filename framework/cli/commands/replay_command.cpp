@@ -15,6 +15,7 @@
 #include "grading/archive/grade_recipe.hpp"
 #include "serve/temporary_folder.hpp"
 #include "session/parameter_places.hpp"
+#include "session/pictures/kept_pictures.hpp"
 #include "session/pictures/picture_fields.hpp"
 #include "session/recorded_request.hpp"
 #include "session/recorded_run.hpp"
@@ -80,11 +81,13 @@ std::unique_ptr<RunSession> recorded_session(const RecordedRun& recorded, const 
 
 int run_replay(const Options& options) {
   const std::string& file = options.operand(0);
-  const RecordedRun recorded = read_recorded_run(file);
+  RecordedRun recorded = read_recorded_run(file);
   if (const std::string note = earlier_format_note(recorded); !note.empty()) print_warning(note);
   if (grading::is_grade_request(recorded.request)) return replay_grade(recorded, options);
   // The new archive is removed with this folder, unless `--out` names a place for it.
   const serve::TemporaryFolder scratch;
+  // A folder that the user names has precedence over pictures in the archive.
+  if (moved_files(options).count(kImagesField) == 0) place_kept_pictures(recorded, scratch.path());
   const auto session = recorded_session(recorded, options, scratch.path());
   refuse_other_request(recorded, session->plan(), options.flag("allow-different"));
 

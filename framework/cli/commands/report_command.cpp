@@ -60,7 +60,7 @@ using Pictures = std::vector<std::vector<PicturePlace>>;
 
 page::RunSource source_with(const ArchiveReader& archive, const std::vector<PicturePlace>& places) {
   page::RunSource source = page::source_of(archive);
-  if (!places.empty()) source.pictures = pictures_for_page(places);
+  if (!places.empty()) source.pictures = pictures_for_page(places, archive);
   return source;
 }
 

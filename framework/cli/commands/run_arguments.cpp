@@ -87,6 +87,7 @@ void read_request(const Options& options, RunRequest& request) {
   request.block_cases = block_cases(options);
   request.commit_every_s = seconds_between_commits(options.text("commit-every"));
   for (const auto& assignment : options.list("set")) add_setting(request.set, assignment);
+  if (options.flag("keep-images")) request.set["keep_images"] = "true";
   // The archive keeps the file as it was, not only the options that came from it.
   if (const auto& config = options.config()) request.settings = {config->path, config->text};
 }

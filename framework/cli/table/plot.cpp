@@ -32,6 +32,15 @@ std::vector<Option> figure_options() {
        .argument = "FILE",
        .help = "subtract the variable of another archive, where all labels are equal",
        .values = Values::archive},
+      {.name = "picture",
+       .argument = "",
+       .help =
+           "draw the picture of the case too, alone and below the values of its rectangles: from "
+           "the archive if it keeps it, else from where the run read it"},
+      {.name = "images",
+       .argument = "FOLDER",
+       .help = "folder that has the picture now, for --picture",
+       .values = Values::directory},
       {.name = "width",
        .argument = "LENGTH",
        .help = "width, with mm, cm, in or pt",

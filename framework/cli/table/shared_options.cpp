@@ -152,6 +152,10 @@ std::vector<Option> run_options() {
        .help =
            "run a forward for every request of every tool, instead of sharing one per case; the "
            "results are the same"},
+      {.name = "keep-images",
+       .argument = "",
+       .help = "store the picture files in the archive too, so that pages and replays need no "
+               "others; without it the archive has their names and digests alone"},
       {.name = "place",
        .argument = "WHERE",
        .help = "weights in memory, or stream: read from disk block by block, each block once for "

@@ -26,7 +26,9 @@ const std::vector<ParameterInfo>& picture_parameters() {
          "refuse|scale|clip"},
         {"resize_order", ParameterType::choice, "pillow13", "",
          "axis that is resized first: as in Pillow 13, or width_first, as in Pillow before 13",
-         "pillow13|width_first"}};
+         "pillow13|width_first"},
+        {"keep_images", ParameterType::boolean, "false", "",
+         "also store the picture files in the archive, so that pages and replays need no others"}};
     return std::vector<ParameterInfo>(std::begin(specs), std::end(specs));
   }();
   return all;

@@ -2,6 +2,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/stack.h>
 
+#include <algorithm>
 #include <lensbench/error.hpp>
 #include <lensbench/sweep.hpp>
 #include <map>
@@ -143,8 +144,10 @@ class BaseSweep {
       options.prefix = &cache_;
       options.prefix_columns = first;
     }
-    const TokenBatch tokens{tokens_.ids.narrow(1, first, rows.size(1)).expand({rows.size(0), -1}),
-                            {}};
+    TokenBatch tokens{tokens_.ids.narrow(1, first, rows.size(1)).expand({rows.size(0), -1}), {}};
+    // Pictures give their tokens rotary positions; the tower does not run, as the stream is given.
+    if (first == 0 && !tokens_.pictures.empty())
+      tokens.pictures.assign(static_cast<std::size_t>(rows.size(0)), tokens_.pictures.front());
     WritesAt writes;
     for (std::size_t row = 0; row < cells.size(); ++row)
       for (const ResolvedWrite& write : cells[row]->writes)
@@ -175,6 +178,21 @@ class BaseSweep {
   std::set<std::int64_t> changing_;             ///< indices of cells that change something
 };
 
+/// Cells that begin before the end of a picture start at the first position: tokens that continue a
+/// sequence do not have pictures.
+void start_before_pictures(std::vector<ResolvedCell>& cells, const TransformerSpec& spec,
+                           const Tokens& base, std::int64_t metric_position) {
+  if (base.pictures.empty() || !spec.vision) return;
+  const auto last = std::find_if(base.ids.rbegin(), base.ids.rend(), [&](std::int64_t id) {
+    return id == spec.vision->image_token_id || id == spec.vision->video_token_id;
+  });
+  const std::int64_t end = base.ids.rend() - last;
+  // Cells after the position of the metric stay there, where they are left out.
+  for (ResolvedCell& cell : cells)
+    if (cell.first_position < end && cell.first_position <= metric_position)
+      cell.first_position = 0;
+}
+
 /// Position whose stream the metrics read, counted from the start.
 std::int64_t position_of_metrics(std::int64_t length, const SweepOptions& options) {
   return checked_indices("sweep_cells", "metric position", {options.metric_position}, length, true)
@@ -190,7 +208,8 @@ SweepResult sweep_cells(const Model& model, const Tokens& base, const std::vecto
   check_bases(spec, options);
   const TokenBatch tokens = make_batch(base);
   const std::int64_t position = position_of_metrics(tokens.length(), options);
-  const std::vector<ResolvedCell> resolved = resolve_cells(spec, tokens.length(), cells);
+  std::vector<ResolvedCell> resolved = resolve_cells(spec, tokens.length(), cells);
+  start_before_pictures(resolved, spec, base, position);
   const auto element = static_cast<std::int64_t>(at::elementSize(model.options().dtype));
   // A sweep that needs too much memory is refused before its first forward, not after hours.
   check_memory(cost_of(spec, tokens.length(), position, resolved, options, element),

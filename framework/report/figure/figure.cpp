@@ -185,6 +185,9 @@ Figure draw(const Dataset& dataset, const Request& request, const TokenText& tok
   const Variable& variable = variable_of(dataset, request);
   const Kind by_default = default_kind(dataset, variable, request.at);
   const Kind kind = request.kind.value_or(by_default);
+  if (!request.photos.empty() && kind != Kind::patches)
+    throw UsageError("--picture: '" + request.variable +
+                     "' is not drawn over the rectangles of a picture; leave it out");
   Drawing drawing{dataset, variable, request, token_text};
   const std::string name =
       (request.dataset.empty() ? "" : request.dataset + "/") + request.variable;

@@ -54,6 +54,12 @@ struct Span {
   bool operator==(const Span&) const = default;
 };
 
+/// A picture of the case, upright.
+struct CasePhoto {
+  std::string jpeg;                    ///< perhaps with fewer pixels
+  std::int64_t width = 0, height = 0;  ///< as the rectangles of its tokens count pixels
+};
+
 /// What to draw, and how. Every field has a default except the name of the variable.
 struct Request {
   std::string variable;           ///< name of a variable of numbers in the dataset
@@ -81,6 +87,9 @@ struct Request {
   CellContent cells = CellContent::automatic;
   /// A map of more cells is an image, whatever this number for more than 20,000.
   std::size_t most_rects = 20000;
+  /// Pictures of the case in order: a map over rectangles shows each of them alone and below the
+  /// values; empty: only the values.
+  std::vector<CasePhoto> photos = {};
   /// Facts for the description in the file, such as digest and command, in this order.
   std::vector<std::pair<std::string, std::string>> facts = {};
 };

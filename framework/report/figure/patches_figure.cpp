@@ -13,10 +13,13 @@ namespace {
 
 constexpr std::size_t kMostPatchPanels = 64;
 constexpr double kPatchGap = 6, kPatchTitle = 10;
+/// Opacity of rectangles over a picture.
+constexpr double kOverPhoto = 0.6;
 
 /// Rectangle of each token, and the number of its picture.
 struct Places {
   std::vector<double> image, x0, y0, x1, y1;
+  bool in_pixels = true;  ///< false: squares, since the size of the picture is not known
 };
 
 /// Values of a coordinate of the tokens, of the case that is drawn; empty if the dataset lacks it.
@@ -45,6 +48,7 @@ Places places_of(Drawing& drawing, std::size_t tokens) {
         "--kind out");
   drawing.notes.push_back(
       "the archive does not have the size of the picture, so that its tokens are drawn as squares");
+  places.in_pixels = false;
   places.x0 = places.x1 = column;
   places.y0 = places.y1 = row;
   for (double& right : places.x1) right += 1;
@@ -56,8 +60,9 @@ Places places_of(Drawing& drawing, std::size_t tokens) {
 struct Panel {
   std::string title;
   std::vector<double> values;       ///< one for each token of the case
-  std::vector<std::size_t> tokens;  ///< those of the picture
+  std::vector<std::size_t> tokens;  ///< those of the picture; none for the picture alone
   double width = 0, height = 0;     ///< size of the picture
+  const CasePhoto* photo = nullptr;
 };
 
 /// Tokens of each picture, in order.
@@ -84,18 +89,53 @@ std::vector<std::pair<std::string, std::vector<double>>> rows_of_patches(const S
   return rows;
 }
 
-std::vector<Panel> panels_of(const Slice& slice, const Places& places) {
+/// The photo of the picture with these tokens; nullptr without one.
+const CasePhoto* photo_of(const Drawing& drawing, const Places& places,
+                          const std::vector<std::size_t>& tokens) {
+  const auto& photos = drawing.request.photos;
+  const double number = places.image[tokens.front()];
+  // A number from an archive may be any.
+  if (!places.in_pixels || !(number >= 0 && number < static_cast<double>(photos.size())))
+    return nullptr;
+  return &photos[static_cast<std::size_t>(number)];
+}
+
+std::string picture_words(const Places& places, const std::vector<std::size_t>& tokens) {
+  return "picture " + decimal(places.image[tokens.front()], 0);
+}
+
+/// Each picture alone, for those that have a photo.
+std::vector<Panel> photo_panels(const Drawing& drawing, const Places& places) {
   const auto pictures = tokens_by_image(places);
   std::vector<Panel> panels;
+  for (const auto& tokens : pictures)
+    if (const CasePhoto* photo = photo_of(drawing, places, tokens))
+      panels.push_back({pictures.size() > 1 ? picture_words(places, tokens) : "picture",
+                        {},
+                        {},
+                        static_cast<double>(photo->width),
+                        static_cast<double>(photo->height),
+                        photo});
+  return panels;
+}
+
+std::vector<Panel> panels_of(const Drawing& drawing, const Slice& slice, const Places& places) {
+  const auto pictures = tokens_by_image(places);
+  std::vector<Panel> panels = photo_panels(drawing, places);
   for (const auto& [title, values] : rows_of_patches(slice))
     for (std::size_t picture = 0; picture < pictures.size(); ++picture) {
-      Panel panel{title, values, pictures[picture], 0, 0};
+      Panel panel{title, values, pictures[picture],
+                  0,     0,      photo_of(drawing, places, pictures[picture])};
       if (pictures.size() > 1)
-        panel.title += (title.empty() ? "" : ", ") + std::string("picture ") +
-                       decimal(places.image[pictures[picture].front()], 0);
+        panel.title += (title.empty() ? "" : ", ") + picture_words(places, panel.tokens);
       for (const std::size_t token : panel.tokens) {
         panel.width = std::max(panel.width, places.x1[token]);
         panel.height = std::max(panel.height, places.y1[token]);
+      }
+      // Tokens at the edges may have been left out of the values.
+      if (panel.photo != nullptr) {
+        panel.width = std::max(panel.width, static_cast<double>(panel.photo->width));
+        panel.height = std::max(panel.height, static_cast<double>(panel.photo->height));
       }
       panels.push_back(std::move(panel));
     }
@@ -176,7 +216,14 @@ class PatchPainter {
                               .y = top - 3,
                               .text = cut_text(panel.title, kTextSize, panel_width_),
                               .anchor = Anchor::middle});
+    if (panel.photo != nullptr)
+      drawing_.scene.add(Image{.x = left,
+                               .y = top,
+                               .width = factor_ * static_cast<double>(panel.photo->width),
+                               .height = factor_ * static_cast<double>(panel.photo->height),
+                               .jpeg = panel.photo->jpeg});
     Cells cells;
+    if (panel.photo != nullptr) cells.opacity = kOverPhoto;
     cells.rects.reserve(panel.tokens.size());
     for (const std::size_t token : panel.tokens) {
       const double value = panel.values[token];
@@ -186,7 +233,7 @@ class PatchPainter {
                              factor_ * (places_.y1[token] - places_.y0[token]),
                              colours_.colour(value)});
     }
-    drawing_.scene.add(std::move(cells));
+    if (!cells.rects.empty()) drawing_.scene.add(std::move(cells));
     const double right = left + factor_ * panel.width, lower = top + factor_ * panel.height;
     drawing_.scene.add(
         Path{.parts = {{{left, top}, {right, top}, {right, lower}, {left, lower}, {left, top}}},
@@ -215,11 +262,15 @@ void draw_patches(Drawing& drawing) {
                      "out");
   if (slice.axes.size() == 2 && *tokens == 0) transpose(slice);
   const Places places = places_of(drawing, slice.length(slice.axes.size() - 1));
-  std::vector<Panel> panels = panels_of(slice, places);
+  std::vector<Panel> panels = panels_of(drawing, slice, places);
   if (panels.size() > kMostPatchPanels)
     throw UsageError(drawing.request.variable + ": " + std::to_string(panels.size()) +
                      " panels are too many for a figure (at most " +
                      std::to_string(kMostPatchPanels) + "); choose layers with --layers A:B");
+  if (std::any_of(panels.begin(), panels.end(), [](const Panel& one) { return one.photo; }))
+    drawing.notes.push_back("colours over the picture are mixed with it; the bar has them alone");
+  else if (!drawing.request.photos.empty())
+    drawing.notes.push_back("the picture is left out, as the archive does not have its size");
   begin(drawing, slice.fixed);
   PatchPainter(drawing, std::move(panels), places).paint();
 }

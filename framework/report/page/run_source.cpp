@@ -131,6 +131,7 @@ RunSource source_of(const ArchiveReader& archive) {
   source.cases = archive.cases();
   source.receipts = archive.receipts();
   source.names = archive.names();
+  std::erase(source.names, kPictureFiles);
   if (!archive.complete())
     source.incomplete = "This archive is incomplete: " +
                         count_of(complete_cases(source).size(), source.cases.size()) +
@@ -162,6 +163,7 @@ RunSource source_of(const CommittedResults& run, const TokenText& token) {
   source.environment = source.run = source.costs = json::object();
   source.cases = run.cases();
   source.names = run.names();
+  std::erase(source.names, kPictureFiles);
   for (std::size_t i = 0; i < source.cases.size(); ++i) {
     const json one = planned_case(plan, i);
     source.cases[i].text = text_of(one, "text");

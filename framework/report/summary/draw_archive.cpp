@@ -50,7 +50,8 @@ class Drawing {
  private:
   // Names of the datasets to draw. \throws UsageError with a suggestion for an unknown one
   std::vector<std::string> names() const {
-    const auto& known = source_.names;
+    std::vector<std::string> known = source_.names;
+    std::erase(known, kPictureFiles);
     if (request_.result.empty()) return known;
     if (std::find(known.begin(), known.end(), request_.result) == known.end())
       throw UsageError(source_.path + ": it does not have a result '" + request_.result + "'" +

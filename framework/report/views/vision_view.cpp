@@ -163,6 +163,37 @@ class VisionCase {
   std::vector<std::string> concepts_;
 };
 
+/// Whether the tokens of concepts are there in the form that the tool gives them.
+bool has_concept_tokens(const Dataset& dataset) {
+  const auto is = [&](const char* name, bool text) {
+    return has(dataset, name, {"concept_token"}) && dataset[name].is_text() == text;
+  };
+  return is("token_concept", true) && is("token_text", true) && is("token_id", false) &&
+         is("begins_form", false);
+}
+
+/// Ids and texts of the tokens of each concept: a token that begins other words as well makes the
+/// concept more probable than it is.
+void concept_tokens(Lines& lines, const View& view) {
+  if (!has_concept_tokens(view.dataset)) return;
+  const auto& concepts = view.dataset["token_concept"].strings;
+  const auto& texts = view.dataset["token_text"].strings;
+  const Grid ids(view.dataset["token_id"].tensor), begins(view.dataset["begins_form"].tensor);
+  std::string line;
+  std::size_t written = 0;
+  for (std::size_t i = 0; i < concepts.size() && written < kMostConcepts; ++i) {
+    const bool first = i == 0 || concepts[i] != concepts[i - 1];
+    line += first ? cat({"Tokens of ", view.quoted(view.text(concepts[i])), ": "}) : ", ";
+    line += cat({whole(ids(i)), " ", view.quoted(view.token(texts[i]))});
+    if (begins(i) != 0) line += " (begins other texts as well)";
+    if (i + 1 < concepts.size() && concepts[i + 1] == concepts[i]) continue;
+    say(lines, line + ".", view.style, 2);
+    line.clear();
+    ++written;
+  }
+  if (written > 0) lines.emplace_back();
+}
+
 }  // namespace
 
 bool is_vision_lens(const Dataset& dataset) {
@@ -180,6 +211,7 @@ bool is_vision_lens(const Dataset& dataset) {
 Lines vision_view(const View& view) {
   const auto cases = patch_cases(view.dataset);
   Lines lines;
+  concept_tokens(lines, view);
   for (std::size_t i = 0; i < cases_to_draw(cases.size()); ++i) {
     const std::string heading = case_heading(view, cases[i].range, cases.size());
     if (i > 0) lines.emplace_back();

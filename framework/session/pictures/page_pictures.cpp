@@ -9,6 +9,7 @@
 #include "archive/sandbox/guard.hpp"
 #include "core/files/regular_file.hpp"
 #include "core/files/sha256.hpp"
+#include "session/pictures/kept_pictures.hpp"
 #include "vision/decode/decode.hpp"
 #include "vision/encode/jpeg.hpp"
 #include "vision/resize/bicubic.hpp"
@@ -40,14 +41,16 @@ vision::PictureSize size_within(vision::PictureSize size, std::int64_t most) {
   return {scaled(size.height), scaled(size.width)};
 }
 
-page::PagePicture read_for_page(const PicturePlace& place, std::int64_t most_side) {
+page::PagePicture read_for_page(const PicturePlace& place, const ArchiveReader& archive,
+                                std::int64_t most_side) {
   page::PagePicture picture{place.name, place.sha256, 0, 0, {}, {}};
   try {
-    if (!is_file(place.file)) {
+    std::string bytes = kept_picture(archive, place.case_number, place.number);
+    if (bytes.empty() && !is_file(place.file)) {
       picture.reason = "its file is missing; name the folder that has it with --images FOLDER";
       return picture;
     }
-    const std::string bytes = read_regular_file(place.file, kMostPictureBytes);
+    if (bytes.empty()) bytes = read_regular_file(place.file, kMostPictureBytes);
     if (sha256_hex(bytes) != place.sha256) {
       picture.reason = "its file has changed since the run";
       return picture;
@@ -85,8 +88,10 @@ std::vector<PicturePlace> picture_places(const ArchiveReader& archive, const fs:
     fs::path file = folder.empty() ? fs::path() : folder / name;
     if (folder.empty() && i < paths.size() && paths[i].is_string())
       file = paths[i].get<std::string>();
-    places.push_back({numbers[static_cast<std::int64_t>(i)].item<std::int64_t>(), names[i],
-                      digests[i], std::move(file)});
+    const auto of_case = numbers[static_cast<std::int64_t>(i)].item<std::int64_t>();
+    const bool follows = !places.empty() && places.back().case_number == of_case;
+    places.push_back(
+        {of_case, follows ? places.back().number + 1 : 0, names[i], digests[i], std::move(file)});
   }
   return places;
 }
@@ -95,13 +100,13 @@ std::vector<PicturePlace> read_picture_places(const fs::path& archive, const fs:
   const std::string text = ask_child({{archive}}, [&] {
     json list = json::array();
     for (const PicturePlace& one : picture_places(ArchiveReader(archive), folder))
-      list.push_back({one.case_number, one.name, one.sha256, one.file.string()});
+      list.push_back({one.case_number, one.number, one.name, one.sha256, one.file.string()});
     // Names in an archive may be any bytes; a path that is not UTF-8 is not found then.
     return list.dump(-1, ' ', false, json::error_handler_t::replace);
   });
   std::vector<PicturePlace> places;
   for (const json& one : json::parse(text))
-    places.push_back({one[0], one[1], one[2], fs::path(one[3].get<std::string>())});
+    places.push_back({one[0], one[1], one[2], one[3], fs::path(one[4].get<std::string>())});
   return places;
 }
 
@@ -113,11 +118,12 @@ std::vector<fs::path> files_of(const std::vector<PicturePlace>& places) {
   return files;
 }
 
-page::PicturesOfCase pictures_for_page(std::vector<PicturePlace> places) {
-  return [places = std::move(places)](std::int64_t number, std::int64_t most_side) {
+page::PicturesOfCase pictures_for_page(std::vector<PicturePlace> places,
+                                       const ArchiveReader& archive) {
+  return [places = std::move(places), &archive](std::int64_t number, std::int64_t most_side) {
     std::vector<page::PagePicture> pictures;
     for (const PicturePlace& one : places)
-      if (one.case_number == number) pictures.push_back(read_for_page(one, most_side));
+      if (one.case_number == number) pictures.push_back(read_for_page(one, archive, most_side));
     return pictures;
   };
 }

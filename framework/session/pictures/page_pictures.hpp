@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@ namespace lensbench {
 /// name in another folder.
 struct PicturePlace {
   std::int64_t case_number = 0;
+  std::size_t number = 0;  ///< in its case, from 0
   std::string name, sha256;
   std::filesystem::path file;
 };
@@ -29,8 +32,11 @@ std::vector<PicturePlace> read_picture_places(const std::filesystem::path& archi
 /// The files that exist.
 std::vector<std::filesystem::path> files_of(const std::vector<PicturePlace>& places);
 
-/// Reads the pictures of a case for a page. A file that has changed since the run, is missing or
-/// cannot be decoded gives a picture with the reason.
-page::PicturesOfCase pictures_for_page(std::vector<PicturePlace> places);
+/// Reads the pictures of a case for a page, from the archive where it holds them, else from their
+/// files. A file that has changed since the run, is missing or cannot be decoded gives a picture
+/// with the reason.
+/// \param archive  that the places are of; it must outlive the result
+page::PicturesOfCase pictures_for_page(std::vector<PicturePlace> places,
+                                       const ArchiveReader& archive);
 
 }  // namespace lensbench

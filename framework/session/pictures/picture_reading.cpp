@@ -80,7 +80,13 @@ PictureReading picture_reading(const VisionSpec& spec, const fs::path& directory
   reading.decode.sixteen_bit = sixteen_bit_of(values.text("sixteen_bit"));
   if (values.text("resize_order") == "width_first")
     reading.order = vision::ResizeOrder::width_first;
+  reading.keeps_files = values.boolean("keep_images");
   reading.values = values.values();
+  // Runs that do not keep pictures have the recipe that they had before this could be asked for.
+  if (reading.keeps_files)
+    reading.values["keep_images"] = "true";
+  else
+    reading.values.erase("keep_images");
   reading.values["min_pixels"] = std::to_string(reading.settings.limits.min_pixels);
   reading.values["max_pixels"] = std::to_string(reading.settings.limits.max_pixels);
   return reading;

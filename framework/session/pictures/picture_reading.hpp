@@ -16,6 +16,7 @@ struct PictureReading {
   vision::PictureSettings settings;  ///< settings of the checkpoint, with the limits of the request
   vision::DecodeOptions decode;
   vision::ResizeOrder order = vision::ResizeOrder::pillow13;
+  bool keeps_files = false;  ///< the archive gets the picture files
   /// File of the checkpoint that has the settings; empty if it has none.
   std::optional<std::filesystem::path> file = std::nullopt;
   Settings values;  ///< every setting of pictures by its name, for the recipe

@@ -66,6 +66,12 @@ at::Tensor tensor_of(const vision::PixelRows& rows) {
 
 }  // namespace
 
+void require_unchanged(const PictureFile& picture, const std::string& sha256) {
+  if (sha256 == picture.record.sha256) return;
+  throw InputError(picture.path + ": the picture has changed since the run began (SHA-256 was " +
+                   picture.record.sha256 + ", is " + sha256 + "); run the command again");
+}
+
 PictureStore::PictureStore(PictureReading reading, std::int64_t most_bytes)
     : reading_(std::move(reading)), most_bytes_(most_bytes) {}
 
@@ -95,10 +101,7 @@ PictureRows PictureStore::rows(std::size_t number) const {
     return rows;
   }
   const vision::PreparedPicture prepared = prepare(file.path, reading_);
-  if (prepared.file_sha256 != file.record.sha256)
-    throw InputError(file.path + ": the picture has changed since the run began (SHA-256 was " +
-                     file.record.sha256 + ", is " + prepared.file_sha256 +
-                     "); run the command again");
+  require_unchanged(file, prepared.file_sha256);
   rows.rows = keep(number, tensor_of(prepared.rows));
   return rows;
 }

@@ -21,6 +21,9 @@ struct PictureFile {
   vision::PictureSize upright;
 };
 
+/// \throws InputError if a file has another digest than when it was added
+void require_unchanged(const PictureFile& picture, const std::string& sha256);
+
 /// The picture files of a run. Each is read when it is added; its rows are kept as long as there is
 /// room, and else read again.
 class PictureStore {

@@ -5,6 +5,7 @@
 #include <lensbench/error.hpp>
 #include <utility>
 
+#include "session/pictures/kept_pictures.hpp"
 #include "session/pictures/picture_tokens.hpp"
 #include "session/pictures/placeholders.hpp"
 #include "session/pictures/prompt_text.hpp"
@@ -110,6 +111,11 @@ std::vector<Picture> RunPictures::pictures(const std::string& case_id) const {
 Dataset RunPictures::picture_tokens(const std::string& case_id) const {
   const Prompt& prompt = of(case_id);
   return picture_tokens_of(tower_of(*model_), prompt.tokens, files_of(prompt));
+}
+
+std::optional<Dataset> RunPictures::picture_files(const std::string& case_id) const {
+  if (!store_.reading().keeps_files) return std::nullopt;
+  return picture_files_of(files_of(of(case_id)));
 }
 
 std::shared_ptr<const RunPictures> read_pictures(std::vector<CaseInput>& cases,

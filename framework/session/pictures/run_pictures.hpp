@@ -4,6 +4,7 @@
 #include <lensbench/model.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,7 @@ class RunPictures final : public PicturePrompts {
   Tokens tokens(const std::string& case_id) const override;
   std::vector<Picture> pictures(const std::string& case_id) const override;
   Dataset picture_tokens(const std::string& case_id) const override;
+  std::optional<Dataset> picture_files(const std::string& case_id) const override;
 
  private:
   struct Prompt {

@@ -122,6 +122,11 @@ TEST(RunArguments, HaveThePicturesThatWereGiven) {
   EXPECT_EQ(none.folder, "");
 }
 
+TEST(RunArguments, KeepPicturesAsASettingOfThem) {
+  EXPECT_THAT(given({"--image", "a.png", "--prompt", "a", "--keep-images"}).request.set,
+              ElementsAre(Pair("keep_images", "true")));
+}
+
 TEST(RunArguments, SplitSettingsAtTheFirstEqualsSign) {
   EXPECT_THAT(given({"--set", "a=1", "--set", "b=x=y", "--set", "c="}).request.set,
               ElementsAre(Pair("a", "1"), Pair("b", "x=y"), Pair("c", "")));

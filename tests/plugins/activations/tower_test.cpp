@@ -81,9 +81,9 @@ TEST_P(ActivationsOfATower, OfTokensHaveTheirRowAndColumn) {
   EXPECT_LE(
       largest_difference(found["vision_projector.hook_out"].tensor, sample.expected("vision_out")),
       5e-5 * std::max(1.0, testing::largest(sample.expected("vision_out"))));
-  EXPECT_EQ(ints(found, "image_token_row"),
+  EXPECT_EQ(ints(found, "picture_token_row"),
             (std::vector<std::int64_t>{0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4}));
-  EXPECT_EQ(ints(found, "image_token_column"),
+  EXPECT_EQ(ints(found, "picture_token_column"),
             (std::vector<std::int64_t>{0, 1, 2, 0, 1, 2, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}));
 }
 

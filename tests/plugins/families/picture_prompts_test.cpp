@@ -2,7 +2,9 @@
 
 #include <memory>
 
+#include "activation_patching/activation_patching.hpp"
 #include "activation_patching/causal_tracing.hpp"
+#include "bench/access/context_access.hpp"
 #include "families.hpp"
 #include "framework/model/vision/vision_samples.hpp"
 #include "input_attribution/input_attribution.hpp"
@@ -50,6 +52,37 @@ TEST_P(PicturePrompts, ComponentsOfTheResidualStreamSumToIt) {
 TEST_P(PicturePrompts, ContributionsSumToTheLogitAndAblationsRun) {
   const auto attribution = bench<attribution::LayerAttributionTool>();
   expect_receipts_hold(attribution->tool.to_logit(attribution->tokens, Target::model(), {}));
+}
+
+// The receipts run the strongest cells in whole forwards.
+TEST_P(PicturePrompts, PatchesFromOtherPicturesHoldTheirReceipts) {
+  const auto patched = bench<patching::ActivationPatchingTool>();
+  Tokens corrupted = patched->tokens;
+  for (PictureRows& picture : corrupted.pictures) picture.rows = picture.rows.neg();
+  const Dataset result = patched->tool.patch(patched->tokens, corrupted, Target::model(), {});
+  expect_receipts_hold(result);
+  EXPECT_EQ(result["resid_pre_effect"].tensor.size(1), patched->tokens.size());
+}
+
+TEST_P(PicturePrompts, AreRefusedAsAPairOnlyIfTheirPicturesAreEqualToo) {
+  const auto patched = bench<patching::ActivationPatchingTool>();
+  EXPECT_THAT(testing::message_of<UsageError>([&] {
+                patched->tool.patch(patched->tokens, patched->tokens, Target::model(), {});
+              }),
+              HasSubstr("equal token for token"));
+}
+
+TEST_P(PicturePrompts, AblationsHoldTheirReceipts) {
+  const auto patched = bench<patching::ActivationPatchingTool>();
+  Tokens other = patched->tokens;
+  for (PictureRows& picture : other.pictures) picture.rows = picture.rows.neg();
+  ContextAccess::set_reference_prompts(patched->context, [&] {
+    return std::vector<Tokens>{patched->tokens, other};
+  });
+  for (const char* replacement : {"zero", "mean", "mean_of_prompt", "resample"}) {
+    SCOPED_TRACE(replacement);
+    expect_receipts_hold(patched->tool.ablate(patched->tokens, replacement, Target::model(), {}));
+  }
 }
 
 // The receipt of all paths needs what the tower made of both pictures, not their placeholders.

@@ -32,6 +32,11 @@ TEST(ForwardFlops, CountTheTextModelAndItsTower) {
   EXPECT_NEAR(forward_flops(spec, 1280, 5120) - forward_flops(spec, 1280, 0), 10.9e12, 0.1e12);
 }
 
+// A merger on 1,280 squares of four patches: 2 x 1,280 x (5,120^2 + 5,120 x 3,584) = 0.114e12.
+TEST(MergerFlops, CountTheProductsOfEachSquare) {
+  EXPECT_NEAR(merger_flops(qwen2_vl_7b(), 5120), 0.114e12, 0.001e12);
+}
+
 // Windows of 8 x 8 patches in all but four blocks leave a seventh of the products of attention.
 TEST(ForwardFlops, CountWindowsOfTheTower) {
   TransformerSpec spec = qwen2_vl_7b();

@@ -164,6 +164,26 @@ TEST_P(VisionLensGolden, MapsOfEveryLayerAreThoseOfAnIndependentProgram) {
   }
 }
 
+// The final norm and the unembedding, in float64, on what the program has after each block.
+TEST_P(VisionLensGolden, TheTowerLensDecodesTheMergerOnEveryStreamOfTheTower) {
+  if (GetParam().prompt != "gradient")
+    GTEST_SKIP() << "the file does not have the merger on every stream for this prompt";
+  VisionLensOptions options;
+  options.tower = true;
+  options.concepts = {{"a", {"258", "266"}}};
+  const Dataset result = bench.tool.analyze(prompt(), options, files());
+  for (const Receipt& receipt : result.receipts) EXPECT_TRUE(receipt.passed) << receipt.name;
+  const at::Tensor x = golden("vision/merged_after_block");
+  const at::Tensor gain = bench.model->weight("ln_final.w").to(at::kDouble);
+  const at::Tensor normed =
+      x / (x.pow(2).mean(-1, true) + bench.model->spec().norm.epsilon).sqrt() * gain;
+  const at::Tensor log_p =
+      normed.matmul(bench.model->unembedding().weight.to(at::kDouble).t()).log_softmax(-1);
+  expect_near(result["tower_concept_log_probability"].tensor.select(2, 0),
+              log_p.index_select(2, at::tensor({258, 266}, at::kLong)).logsumexp(2));
+  expect_near(result["tower_entropy"].tensor, -(log_p.exp() * log_p).sum(2));
+}
+
 TEST_P(VisionLensGolden, RectanglesAreThoseOfTheUprightPicture) {
   const Dataset result = bench.tool.analyze(prompt(), {}, files());
   const at::Tensor expected = golden("rectangles_upright");

@@ -28,6 +28,7 @@ struct Rect {
 /// Rectangles without gaps and without smoothed edges: the cells of a map.
 struct Cells {
   std::vector<Rect> rects;
+  double opacity = 1;
 };
 
 /// A line through points, or a filled shape.
@@ -56,10 +57,11 @@ struct Text {
   bool upright = false;  ///< turned by 90 degrees, to be read from below
 };
 
-/// A PNG, stretched to a rectangle.
+/// A PNG, whose pixels are not smoothed, or a JPEG, stretched to a rectangle.
 struct Image {
   double x = 0, y = 0, width = 0, height = 0;
-  std::string png;
+  std::string png = {};
+  std::string jpeg = {};  ///< in the place of the PNG
 };
 
 using Item = std::variant<Rect, Cells, Path, Dot, Text, Image>;

@@ -43,7 +43,9 @@ class SvgWriter {
   }
 
   void operator()(const Cells& cells) {
-    out_ += "<g shape-rendering=\"crispEdges\">\n";
+    out_ += "<g shape-rendering=\"crispEdges\"";
+    if (cells.opacity < 1) attribute("opacity", points(cells.opacity));
+    out_ += ">\n";
     for (const Rect& rect : cells.rects) (*this)(rect);
     out_ += "</g>\n";
   }
@@ -93,8 +95,9 @@ class SvgWriter {
     open("image");
     box(image.x, image.y, image.width, image.height);
     attribute("preserveAspectRatio", "none");
-    attribute("image-rendering", "pixelated");
-    attribute("href", "data:image/png;base64," + base64(image.png));
+    if (image.jpeg.empty()) attribute("image-rendering", "pixelated");
+    attribute("href", image.jpeg.empty() ? "data:image/png;base64," + base64(image.png)
+                                         : "data:image/jpeg;base64," + base64(image.jpeg));
     out_ += "/>\n";
   }
 

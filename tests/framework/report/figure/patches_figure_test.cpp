@@ -106,6 +106,42 @@ TEST(FigurePatches, ALayerAndAConceptAreChosenByTheirLabels) {
               hex(palette_colour("viridis", static_cast<double>(token) / 5)));
 }
 
+// "JPEG" stands for the bytes of a picture, which are SlBFRw== in base64.
+TEST(FigurePatches, ThePhotoIsDrawnAloneAndBelowTheValuesOfEachLayer) {
+  Request request{.variable = "value"};
+  request.photos = {{"JPEG", 30, 20}};
+  const Figure figure = patches_of(map_dataset(true), request);
+  const auto images = lensbench::testing::elements(figure.svg, "image");
+  ASSERT_EQ(images.size(), 3u);
+  for (const Element& image : images) {
+    EXPECT_EQ(image.attributes.at("href"), "data:image/jpeg;base64,SlBFRw==");
+    EXPECT_NEAR(image.number("width") / image.number("height"), 1.5, 0.01);
+  }
+  EXPECT_THAT(texts(figure.svg), Contains("picture"));
+  // The rectangles of a layer, which are at the same place as its photo, let it through.
+  const std::string group = "<g shape-rendering=\"crispEdges\" opacity=\"0.6\">";
+  const std::size_t begin = figure.svg.find(group);
+  ASSERT_NE(begin, std::string::npos);
+  const auto rects = lensbench::testing::elements(
+      figure.svg.substr(begin, figure.svg.find("</g>", begin) - begin), "rect");
+  ASSERT_EQ(rects.size(), 6u);
+  EXPECT_NEAR(rects[0].number("x"), images[1].number("x"), 0.02);
+  EXPECT_NEAR(rects[0].number("y"), images[1].number("y"), 0.02);
+  EXPECT_NEAR(3 * rects[0].number("width"), images[1].number("width"), 0.05);
+  EXPECT_THAT(figure.notes, Contains(HasSubstr("mixed with it")));
+}
+
+TEST(FigurePatches, APhotoNeedsRectanglesInPixelsAndAMapOverThem) {
+  Request request{.variable = "value"};
+  request.photos = {{"JPEG", 30, 20}};
+  const Figure figure = patches_of(map_dataset(false), request);
+  EXPECT_TRUE(lensbench::testing::elements(figure.svg, "image").empty());
+  EXPECT_THAT(figure.notes, Contains(HasSubstr("the picture is left out")));
+  request.kind = Kind::lines;
+  EXPECT_THAT(message_of<UsageError>([&] { patches_of(map_dataset(true), request); }),
+              HasSubstr("--picture"));
+}
+
 TEST(FigurePatches, WithoutTheSizeOfThePictureTokensAreSquares) {
   const Figure figure = patches_of(map_dataset(false), {.variable = "value"});
   const auto rects = cells(figure.svg, 0);

@@ -205,6 +205,23 @@ No receipts.
 )");
 }
 
+TEST(RenderVisionLens, NamesTheTokensOfEachConceptAndThoseThatBeginOtherTexts) {
+  Dataset dataset = vision_lens();
+  const auto label = [&](const char* name, Variable values) {
+    values.name = name;
+    values.dims = {"concept_token"};
+    values.coordinate = true;
+    dataset.add(std::move(values));
+  };
+  label("token_concept", {.strings = {"text", "text", "eye"}});
+  label("token_text", {.strings = {"In", "fund", "eye"}});
+  label("token_id", {.tensor = at::tensor({5, 70, 9}, at::kInt)});
+  label("begins_form", {.tensor = at::tensor({0, 1, 0}, at::kInt)});
+  EXPECT_THAT(render_dataset("lens", dataset, token_text, {}),
+              HasSubstr("Tokens of “text”: 5 “In”, 70 “fund” (begins other texts as well).\n"
+                        "Tokens of “eye”: 9 “eye”.\n"));
+}
+
 TEST(RenderVisionLens, NeverFillsMoreThanTheTerminalsWidth) {
   for (const int columns : {60, 61, 80, 140})
     for (const bool colour : {false, true})

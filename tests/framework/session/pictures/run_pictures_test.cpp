@@ -77,6 +77,42 @@ TEST_F(RunPicturesTest, GiveACaseItsTokensWithRows) {
   EXPECT_EQ(context.reference_prompts()[0].pictures.size(), 2u);
 }
 
+TEST_F(RunPicturesTest, AreKeptAsTheirFilesOnRequestOnly) {
+  std::vector<CaseInput> cases = {asked("a", {path("odd.png"), path("turned.jpg")})};
+  const auto forgotten = read_pictures(cases, model, {});
+  EXPECT_FALSE(forgotten->picture_files("a").has_value());
+  cases = {asked("a", {path("odd.png"), path("turned.jpg")})};
+  const auto kept = read_pictures(cases, model, {{"keep_images", "true"}});
+  const Dataset files = kept->picture_files("a").value();
+  const std::string odd = testing::slurp(path("odd.png")),
+                    turned = testing::slurp(path("turned.jpg"));
+  const at::Tensor bytes = files["file_bytes"].tensor;
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data_ptr<std::uint8_t>()),
+                        static_cast<std::size_t>(bytes.numel())),
+            odd + turned);
+  EXPECT_EQ(files["file_size"].tensor[0].item<std::int64_t>(), std::ssize(odd));
+  EXPECT_EQ(files["file_size"].tensor[1].item<std::int64_t>(), std::ssize(turned));
+}
+
+TEST_F(RunPicturesTest, ThatChangedAreNotKept) {
+  std::vector<CaseInput> cases = {asked("a", {path("odd.png")})};
+  const auto kept = read_pictures(cases, model, {{"keep_images", "true"}});
+  fs::copy_file(path("turned.jpg"), path("odd.png"), fs::copy_options::overwrite_existing);
+  EXPECT_THAT(message_of<InputError>([&] { kept->picture_files("a"); }),
+              AllOf(HasSubstr("odd.png"), HasSubstr("has changed since the run began")));
+}
+
+// The recipe of runs without kept pictures is as it was before they could be kept.
+TEST_F(RunPicturesTest, ThatAreNotKeptLeaveNoSettingInTheRecipe) {
+  const VisionSpec& tower = *model->spec().vision;
+  EXPECT_FALSE(picture_reading(tower, picture_model(), {}).values.contains("keep_images"));
+  EXPECT_FALSE(picture_reading(tower, picture_model(), {{"keep_images", "false"}})
+                   .values.contains("keep_images"));
+  EXPECT_EQ(
+      picture_reading(tower, picture_model(), {{"keep_images", "true"}}).values.at("keep_images"),
+      "true");
+}
+
 TEST_F(RunPicturesTest, AreReadAgainWhereThereIsNoRoomForTheRows) {
   PictureReading reading = picture_reading(*model->spec().vision, picture_model(), {});
   PictureStore store(reading, 1);

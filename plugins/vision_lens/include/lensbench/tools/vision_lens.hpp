@@ -29,6 +29,11 @@ struct VisionLensOptions {
   /// `shuffled_patches`.
   std::vector<std::string> controls = {"no_picture", "other_picture", "shuffled_patches"};
   bool residual = false;  ///< also the stream itself at the tokens of pictures
+  /// Also the tower lens: the merger on the tower's stream after some of its blocks, for which it
+  /// was not trained, and what layer 0 would decode to.
+  bool tower = false;
+  /// Layers of the tower to decode with `tower`, 0 to the number of its blocks; empty: all.
+  std::vector<std::int64_t> tower_layers = {};
   bool operator==(const VisionLensOptions&) const = default;  ///< compares all fields
 };
 
@@ -37,7 +42,7 @@ struct VisionLensOptions {
 class LENSBENCH_API VisionLens : public Tool {
  public:
   /// Version of this interface; raised with every change of this header but its comments.
-  static constexpr const char* kInterfaceVersion = "1";
+  static constexpr const char* kInterfaceVersion = "2";
 
   /// Decodes the tokens of all pictures of a prompt and its last position. Layer 0 is the stream
   /// that enters the first block, at a picture the output of the merger. Probabilities are over the
@@ -59,6 +64,9 @@ class LENSBENCH_API VisionLens : public Tool {
   /// each
   ///   answer after the prompt. `continuation_share`: softmax over the answers.
   /// - `residual` [layer, image_token, d_model]: the stream.
+  /// - `tower_concept_log_probability`, `tower_concept_rank` [tower_layer, image_token, concept],
+  ///   `tower_top_id`, `tower_top_probability` [tower_layer, image_token, rank], `tower_entropy`
+  ///   [tower_layer, image_token]: the same as without `tower_`, of the tower lens.
   ///
   /// Coordinates of `image_token`: `position`, `image`, `row`, `column`, and with the size of the
   /// picture `x0`, `y0`, `x1`, `y1`, pixels of the upright picture. `concept_token` lists the
