@@ -50,7 +50,7 @@ Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
   config_ = read_object(config_path());
   files_.push_back({"config", config_path()});
   // Before the weights are opened, since the layout of quantized tensors differs.
-  reject_quantized(config_, config_path());
+  quantization_ = read_quantization(config_, config_path());
   if (const auto path = directory_ / "generation_config.json"; fs::exists(path, error)) {
     generation_config_ = read_object(path);
     files_.push_back({"generation_config", path});
@@ -118,6 +118,10 @@ const SafetensorsFile& Checkpoint::file_with(std::string_view name) const {
 
 at::Tensor Checkpoint::tensor(std::string_view name) const {
   return file_with(name).tensor(name);
+}
+
+at::Tensor Checkpoint::bytes(std::string_view name) const {
+  return file_with(name).bytes(name);
 }
 
 const SafetensorsEntry& Checkpoint::entry(std::string_view name) const {

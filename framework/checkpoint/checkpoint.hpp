@@ -7,10 +7,12 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/quantized/quantization.hpp"
 #include "checkpoint/weights/safetensors.hpp"
 
 namespace lensbench {
@@ -23,8 +25,8 @@ class Checkpoint {
   /// \param directory  see `resolve_model_directory` for names
   /// \throws InputError for missing, malformed or contradictory files; for weights of another
   /// format
-  ///   (pickled `.bin`, GGUF, quantized) the message has the command that converts them. Pickles
-  ///   are never opened.
+  ///   (pickled `.bin`, GGUF, quantized by a method that is not supported) the message has the
+  ///   command that converts them. Pickles are never opened.
   explicit Checkpoint(std::filesystem::path directory);
 
   const std::filesystem::path& directory() const { return directory_; }
@@ -34,10 +36,16 @@ class Checkpoint {
   /// `generation_config.json`, or null.
   const nlohmann::json& generation_config() const { return generation_config_; }
 
+  /// How matrices are quantized; nullopt for plain weights.
+  const std::optional<Quantization>& quantization() const { return quantization_; }
+
   bool has(std::string_view name) const { return owner_.find(name) != owner_.end(); }
   /// The tensor in its stored element type, a view of the file (`SafetensorsFile::tensor`).
   /// \throws InputError with directory and tensor if the tensor is missing
   at::Tensor tensor(std::string_view name) const;
+  /// Bytes of a tensor of an element type that tensors do not have (`SafetensorsFile::bytes`).
+  /// \throws InputError under the conditions of `tensor`
+  at::Tensor bytes(std::string_view name) const;
   /// Shape and element type of a tensor, without access to its data.
   /// \throws InputError under the conditions of `tensor`
   const SafetensorsEntry& entry(std::string_view name) const;
@@ -60,6 +68,7 @@ class Checkpoint {
 
   std::filesystem::path directory_;
   nlohmann::json config_, generation_config_;
+  std::optional<Quantization> quantization_;
   std::vector<ModelFile> files_;
   std::vector<std::string> notes_;
   std::vector<SafetensorsFile> shards_;

@@ -179,6 +179,16 @@ std::string advice_on(const std::string& method, const fs::path& directory) {
   return "use the original checkpoint, which the model card names (hf download NAME)";
 }
 
+/// What `advice_on` says about a description outside of config.json, which old programs wrote.
+std::string advice_on_file(const std::string& method) {
+  return method == "gptq"
+             ? "write its content as quantization_config, with \"quant_method\": \"gptq\", into "
+               "config.json"
+             : "write quantization_config into config.json, with \"quant_method\": \"awq\" and its "
+               "w_bit, q_group_size, zero_point and version as bits, group_size, zero_point and "
+               "version";
+}
+
 }  // namespace
 
 /// Refuses quantized weights before a tensor is opened: their tensors have other names and types,
@@ -187,7 +197,7 @@ void reject_quantized(const nlohmann::json& config, const fs::path& config_path)
   const fs::path directory = config_path.parent_path();
   fs::path where = config_path;
   // The first description that is found counts.
-  std::string method;
+  std::string method, advice;
   // MLX writes "quantization", the others "quantization_config".
   for (const char* name : {"quantization_config", "quantization"}) {
     const auto field = config.find(name);
@@ -201,10 +211,12 @@ void reject_quantized(const nlohmann::json& config, const fs::path& config_path)
     if (method.empty() && fs::exists(directory / name, error)) {
       where = directory / name;
       method = std::string_view(name) == "quant_config.json" ? "awq" : "gptq";
+      advice = advice_on_file(method);
     }
   if (method.empty()) return;
+  if (advice.empty()) advice = advice_on(method, directory);
   throw InputError(where.string() + ": the weights are " + method +
-                   ", expected float32, float16 or bfloat16; " + advice_on(method, directory));
+                   ", expected float32, float16 or bfloat16; " + advice);
 }
 
 }  // namespace lensbench

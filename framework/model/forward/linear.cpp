@@ -9,6 +9,7 @@
 #include <ATen/ops/mv.h>
 
 #include "model/forward/products/product.hpp"
+#include "model/weights/quantized_tensor.hpp"
 
 namespace lensbench {
 namespace {
@@ -69,10 +70,21 @@ at::Tensor direct_product(const at::Tensor& rows, const at::Tensor& weight,
   return bias.defined() ? result.add_(bias) : result;
 }
 
+/// rows [n, in] times a quantized weight [in, out]. Rows in float64, and parts of a matrix that are
+/// not adjacent, need a copy of the weight.
+at::Tensor made_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
+  const bool direct = rows.scalar_type() == at::kFloat && rows.is_cpu();
+  if (!direct || !products::matrix_of(weight))
+    return product(rows, readable(weight).to(rows.options()), bias);
+  const at::Tensor result = products::quantized_product(rows, weight);
+  return bias.defined() ? result.add(bias) : result;
+}
+
 /// rows [n, in] float32 or float64 times weight of any type, in the type of the rows.
 at::Tensor wide_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
   const at::ScalarType wide = rows.scalar_type();
   const at::Tensor wide_bias = widened(bias, wide);
+  if (is_quantized(weight)) return made_product(rows, weight, wide_bias);
   if (wide == at::kFloat)
     if (at::Tensor result = direct_product(rows, weight, wide_bias); result.defined())
       return result;
