@@ -97,11 +97,16 @@ const std::vector<Fault>& faults() {
       {"unknown_family",
        [](Checkpoint& c) { c.config["model_type"] = "mamba"; },
        {"config.json: field model_type: is \"mamba\""}},
-      {"gptq",
+      {"quantization",
        [](Checkpoint& c) {
-         c.config["quantization_config"] = {{"quant_method", "gptq"}};
+         c.config["quantization_config"] = {{"quant_method", "hqq"}};
        },
-       {"the weights are gptq"}},
+       {"the weights are hqq"}},
+      {"plain_weights_described_as_quantized",
+       [](Checkpoint& c) {
+         c.config["quantization_config"] = {{"quant_method", "fp8"}};
+       },
+       {"quantization_config: the weights are fp8, but no matrix of the model is stored so"}},
       {"pickle",
        [](Checkpoint& c) {
          c.has_safetensors = false;

@@ -122,7 +122,7 @@ class Quantized:
 
 SIZES = dict(num_hidden_layers=2)
 WORDS = SIZES | dict(hidden_size=32, head_dim=8, intermediate_size=40)  # multiples of 8
-EXPERTS = dict(hidden_size=32, intermediate_size=32, num_local_experts=2)
+EXPERTS = dict(hidden_size=64, intermediate_size=32, num_local_experts=2)  # multiples of 32
 GPTQ = dict(quant_method="gptq", bits=4, desc_act=False, sym=False)
 
 MODELS = {

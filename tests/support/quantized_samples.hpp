@@ -68,7 +68,8 @@ class ChangedQuantized {
 
   /// \return the directory
   std::string write() const {
-    const std::string text = header.dump();
+    std::string text = header.dump();
+    text.resize((text.size() + 7) / 8 * 8, ' ');
     std::uint64_t size = text.size();
     std::string bytes(sizeof size, '\0');
     std::memcpy(bytes.data(), &size, sizeof size);

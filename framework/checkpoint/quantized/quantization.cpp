@@ -48,9 +48,9 @@ void read_fp8(const ConfigReader& settings, Quantization& quantization) {
   // The class has a default; null means one scale for each matrix.
   constexpr const char* field = "weight_block_size";
   if (settings.is_null(field)) return;
-  const std::vector<std::int64_t> sizes =
-      settings.has(field) ? settings.integer_or_integers(field, kSize)
-                          : std::vector<std::int64_t>{128, 128};
+  const std::vector<std::int64_t> sizes = settings.has(field)
+                                              ? settings.integer_or_integers(field, kSize)
+                                              : std::vector<std::int64_t>{128, 128};
   if (sizes.size() != 2)
     settings.fail(field, "has " + std::to_string(sizes.size()) +
                              " numbers; expected two, the rows and columns of a block");
@@ -88,8 +88,7 @@ void read_awq(const ConfigReader& settings, Quantization& quantization) {
   quantization.group_size = read_group_size(settings);
   if (!settings.boolean_or("zero_point", true))
     settings.fail("zero_point", "is false, which is not supported; use the original checkpoint");
-  for (const char* field : {"version", "format"})
-    require_one_of(settings, field, {"gemm", "GEMM"});
+  for (const char* field : {"version", "format"}) require_one_of(settings, field, {"gemm", "GEMM"});
 }
 
 /// One group of `config_groups`: how the weights of some modules are stored.
@@ -104,8 +103,7 @@ void read_compressed_group(const ConfigReader& group, Quantization& quantization
   // Orders that only the quantizing program used are not stored.
   require_one_of(*weights, "actorder", {"static", "weight"});
   if (weights->has("block_structure")) {
-    const std::vector<std::int64_t> sizes =
-        weights->integer_or_integers("block_structure", kSize);
+    const std::vector<std::int64_t> sizes = weights->integer_or_integers("block_structure", kSize);
     if (sizes.size() != 2)
       weights->fail("block_structure", "has " + std::to_string(sizes.size()) +
                                            " numbers; expected the rows and columns of a block");

@@ -6,12 +6,11 @@
 #include <limits>
 
 // FP8: Micikevicius et al. 2022 (arXiv:2209.05433). FP4 and scales of 8 bits of exponent: OCP
-// Microscaling Formats 1.0. GPTQ and AWQ: the layouts of AutoGPTQ and of the GEMM kernels of AutoAWQ.
+// Microscaling Formats 1.0. GPTQ and AWQ: the layouts of AutoGPTQ and of the GEMM kernels of
+// AutoAWQ.
 
 namespace lensbench {
 namespace {
-
-constexpr std::int64_t kPerWord = 8;  // numbers of 4 bits in a word
 
 constexpr float e4m3_value(std::uint32_t bits) {
   const std::uint32_t exponent = (bits >> 3) & 15, mantissa = bits & 7;
@@ -45,7 +44,7 @@ const T* elements(const at::Tensor& tensor) {
 /// Place of a row's number within a word of AWQ, whose numbers are in the order 0 2 4 6 1 3 5 7.
 int awq_place(std::int64_t row) {
   constexpr std::array<int, 8> places = {0, 4, 1, 5, 2, 6, 3, 7};
-  return places[static_cast<std::size_t>(row % kPerWord)];
+  return places[static_cast<std::size_t>(row % kNumbersPerWord)];
 }
 
 float four_bits(std::uint32_t word, std::int64_t place) {
@@ -78,8 +77,8 @@ int QuantizedMatrix::zero(std::int64_t row, std::int64_t column) const {
   // Both layouts pack the zeros of 8 rows into a word.
   const std::int64_t group = column / scales.columns_per;
   const std::uint32_t word =
-      elements<std::uint32_t>(zeros)[group * (rows / kPerWord) + row / kPerWord];
-  const std::int64_t place = codes == Codes::awq ? awq_place(row) : row % kPerWord;
+      elements<std::uint32_t>(zeros)[group * (rows / kNumbersPerWord) + row / kNumbersPerWord];
+  const std::int64_t place = codes == Codes::awq ? awq_place(row) : row % kNumbersPerWord;
   return static_cast<int>(((word >> (4 * place)) + static_cast<std::uint32_t>(zero_offset)) & 15);
 }
 
@@ -106,14 +105,13 @@ void QuantizedMatrix::decode(std::int64_t row, std::int64_t first, std::int64_t 
     case Codes::gptq: {
       const std::uint32_t* from = elements<std::uint32_t>(data) + row;
       for (std::int64_t i = first; i < first + count; ++i)
-        to[i - first] = four_bits(from[i / kPerWord * rows], i % kPerWord);
+        to[i - first] = four_bits(from[i / kNumbersPerWord * rows], i % kNumbersPerWord);
       return;
     }
     case Codes::awq: {
-      const std::int64_t words = rows / kPerWord, place = awq_place(row);
-      const std::uint32_t* from = elements<std::uint32_t>(data) + row / kPerWord;
-      for (std::int64_t i = 0; i < count; ++i)
-        to[i] = four_bits(from[(first + i) * words], place);
+      const std::int64_t words = rows / kNumbersPerWord, place = awq_place(row);
+      const std::uint32_t* from = elements<std::uint32_t>(data) + row / kNumbersPerWord;
+      for (std::int64_t i = 0; i < count; ++i) to[i] = four_bits(from[(first + i) * words], place);
       return;
     }
   }

@@ -9,12 +9,15 @@ namespace lensbench {
 
 /// How the numbers of a quantized matrix are stored.
 enum class Codes {
-  e4m3,        ///< FP8 with 4 bits of exponent, one byte each
-  e2m1,        ///< FP4, two a byte along a row, the first in the low half (MXFP4)
-  int8,        ///< one byte each
-  gptq,        ///< 4 bits; a word holds 8 numbers of a row, words of one column group are adjacent
-  awq,         ///< 4 bits; a word holds 8 numbers of a column, in an order of their own
+  e4m3,  ///< FP8 with 4 bits of exponent, one byte each
+  e2m1,  ///< FP4, two a byte along a row, the first in the low half (MXFP4)
+  int8,  ///< one byte each
+  gptq,  ///< 4 bits; a word holds 8 numbers of a row, words of one column group are adjacent
+  awq,   ///< 4 bits; a word holds 8 numbers of a column, in an order of their own
 };
+
+/// Numbers of 4 bits in a word of GPTQ and AWQ.
+inline constexpr std::int64_t kNumbersPerWord = 8;
 
 /// Numbers that groups of elements share: the element [row, column] has the number at
 /// (row / rows_per) * row_stride + (column / columns_per) * column_stride.
@@ -28,8 +31,8 @@ struct GroupTable {
   }
 };
 
-/// A matrix [row, column] of a checkpoint whose elements are (code - zero) * scale, read where it is
-/// in the mapped file. A row has the inputs of one output.
+/// A matrix [row, column] of a checkpoint whose elements are (code - zero) * scale, read where it
+/// is in the mapped file. A row has the inputs of one output.
 class QuantizedMatrix {
  public:
   Codes codes = Codes::int8;

@@ -19,7 +19,6 @@ using Method = Quantization::Method;
 using Shape = std::vector<std::int64_t>;
 
 constexpr std::string_view kWeight = ".weight";
-constexpr std::int64_t kPerWord = 8;
 
 /// `q_proj` of `q_proj.weight`.
 std::string module_of(const std::string& name) {
@@ -74,10 +73,10 @@ class Opener {
   /// A tensor that the matrix needs, in one of the element types (safetensors' words).
   at::Tensor take(const std::string& name, const std::vector<std::string_view>& types) {
     if (!checkpoint_.has(name))
-      throw InputError(checkpoint_.directory().string() + ": tensor " + name +
-                       " is missing, without which " + name_ +
-                       " cannot be read (quantization_config of config.json: " +
-                       quantization_.name + "); fetch the checkpoint again");
+      throw InputError(
+          checkpoint_.directory().string() + ": tensor " + name + " is missing, without which " +
+          name_ + " cannot be read (quantization_config of config.json: " + quantization_.name +
+          "); fetch the checkpoint again");
     const SafetensorsEntry& entry = checkpoint_.entry(name);
     const std::string type(safetensors_dtype(entry));
     if (std::find(types.begin(), types.end(), type) == types.end()) {
@@ -98,9 +97,9 @@ class Opener {
   }
 
   /// Tensors of the module that change nothing here: scales of what a GPU would quantize.
-  void leave_out(const std::vector<const char*>& endings) {
+  void leave_out(const std::string& module, const std::vector<const char*>& endings) {
     for (const char* ending : endings)
-      if (checkpoint_.has(module_ + ending)) parts_.idle.push_back(module_ + ending);
+      if (checkpoint_.has(module + ending)) parts_.idle.push_back(module + ending);
   }
 
   void one_scale_each(std::int64_t block_rows, std::int64_t block_columns) {
@@ -118,7 +117,7 @@ class Opener {
     matrix_.data = take(name_, {"F8_E4M3"}, shape_);
     const std::string name = module_ + ".weight_scale_inv";
     matrix_.scales.values = take(name, {"F32", "BF16", "F16", "F8_E8M0", "U8"});
-    leave_out({".activation_scale", ".input_scale"});
+    leave_out(module_, {".activation_scale", ".input_scale"});
     const bool whole = quantization_.block_rows == 0;
     const std::int64_t rows = whole ? matrix_.rows : quantization_.block_rows;
     const std::int64_t columns = whole ? matrix_.columns : quantization_.block_columns;
@@ -142,8 +141,7 @@ class Opener {
     if (in % kGroup != 0)
       fail(name_, "has " + std::to_string(in) + " inputs", "a multiple of 32, the size of a group");
     matrix_.data = take(name_ + "_blocks", {"U8"}, {experts, out, in / kGroup, kGroup / 2});
-    matrix_.scales.values =
-        take(name_ + "_scales", {"U8", "F8_E8M0"}, {experts, out, in / kGroup});
+    matrix_.scales.values = take(name_ + "_scales", {"U8", "F8_E8M0"}, {experts, out, in / kGroup});
     one_scale_each(1, kGroup);
   }
 
@@ -161,9 +159,9 @@ class Opener {
   /// Scales [group, out] and packed zeros [group, out / 8] of GPTQ and AWQ.
   void take_groups() {
     const std::int64_t size = checked_group(), groups = matrix_.columns / size;
-    if (matrix_.rows % kPerWord != 0)
+    if (matrix_.rows % kNumbersPerWord != 0)
       fail(name_, "has " + std::to_string(matrix_.rows) + " outputs", "a multiple of 8");
-    matrix_.zeros = take(module_ + ".qzeros", {"I32"}, {groups, matrix_.rows / kPerWord});
+    matrix_.zeros = take(module_ + ".qzeros", {"I32"}, {groups, matrix_.rows / kNumbersPerWord});
     GroupTable& table = matrix_.scales;
     table.values = take(module_ + ".scales", {"F16", "BF16", "F32"}, {groups, matrix_.rows});
     table.columns_per = size;
@@ -174,10 +172,10 @@ class Opener {
   void open_gptq() {
     matrix_.codes = Codes::gptq;
     matrix_.zero_offset = quantization_.zero_offset;
-    if (matrix_.columns % kPerWord != 0)
+    if (matrix_.columns % kNumbersPerWord != 0)
       fail(name_, "has " + std::to_string(matrix_.columns) + " inputs", "a multiple of 8");
     matrix_.data =
-        take(module_ + ".qweight", {"I32"}, {matrix_.columns / kPerWord, matrix_.rows});
+        take(module_ + ".qweight", {"I32"}, {matrix_.columns / kNumbersPerWord, matrix_.rows});
     take_groups();
     check_order();
     leave_out_zero_bias();
@@ -216,7 +214,7 @@ class Opener {
     matrix_.codes = Codes::awq;
     take_groups();
     matrix_.data =
-        take(module_ + ".qweight", {"I32"}, {matrix_.columns, matrix_.rows / kPerWord});
+        take(module_ + ".qweight", {"I32"}, {matrix_.columns, matrix_.rows / kNumbersPerWord});
   }
 
   void open_compressed() {
@@ -227,8 +225,10 @@ class Opener {
     set_compressed_groups(name);
     if (checkpoint_.has(module_ + ".weight_g_idx"))
       fail(module_ + ".weight_g_idx", "gives groups an order", "none; use the original checkpoint");
-    leave_out({".input_scale", ".input_zero_point", ".output_scale", ".output_zero_point",
-               ".weight_shape"});
+    leave_out(module_, {".input_scale", ".input_zero_point", ".output_scale", ".output_zero_point",
+                        ".weight_shape"});
+    // Scales of the key-value cache belong to the attention.
+    leave_out(module_.substr(0, module_.rfind('.')), {".q_scale", ".k_scale", ".v_scale"});
     const std::string zeros = module_ + ".weight_zero_point";
     if (!checkpoint_.has(zeros)) return;
     if (matrix_.codes == Codes::int8)
@@ -239,8 +239,7 @@ class Opener {
 
   /// FP8 is symmetric; some checkpoints store zeros that say so.
   void require_zero(const std::string& name) {
-    const at::Tensor zeros =
-        take(name, {"I8", "F32", "BF16", "F16", "F8_E4M3"}).to(at::kFloat);
+    const at::Tensor zeros = take(name, {"I8", "F32", "BF16", "F16", "F8_E4M3"}).to(at::kFloat);
     if (zeros.ne(0.0).any().item<bool>()) fail(name, "holds other numbers", "zeros alone");
   }
 
@@ -260,8 +259,8 @@ class Opener {
         return one_scale_each(block_rows, block_columns);
     }
     fail(name, "has shape " + text_of(scales.sizes().vec()),
-         "one number, [" + std::to_string(rows) + ", parts that divide " +
-             std::to_string(columns) + "] or one for each block");
+         "one number, [" + std::to_string(rows) + ", parts that divide " + std::to_string(columns) +
+             "] or one for each block");
   }
 
   const Checkpoint& checkpoint_;
@@ -299,7 +298,7 @@ std::int64_t weights_per_element(const Quantization& quantization, std::string_v
     return std::any_of(endings.begin(), endings.end(),
                        [&](std::string_view ending) { return name.ends_with(ending); });
   };
-  if (ends({".qweight"})) return kPerWord;
+  if (ends({".qweight"})) return kNumbersPerWord;
   if (quantization.method == Method::mxfp4 && ends({"_blocks"})) return 2;
   const bool part = ends({"_scales", ".scales", ".qzeros", ".g_idx", "_scale_inv", "_scale",
                           "_zero_point", ".weight_shape"});

@@ -23,8 +23,8 @@ bool has_foreign_weights(const std::filesystem::path& directory);
 /// Message about a weights file that was given as a model; empty if it is not a weights file.
 std::string explain_weight_file(const std::filesystem::path& file);
 
-/// Refuses quantized weights of any method, with the command that makes plain ones; for methods that
-/// are not read (bitsandbytes, …) and where weights are to be made, not read.
+/// Refuses quantized weights of any method, with the command that makes plain ones. It is for
+/// methods that are not read (bitsandbytes, …), and for commands that make weights.
 /// \throws InputError if the configuration or a file in its directory describes a quantization
 void reject_quantized(const nlohmann::json& config, const std::filesystem::path& config_path);
 

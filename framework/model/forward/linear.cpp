@@ -70,25 +70,26 @@ at::Tensor direct_product(const at::Tensor& rows, const at::Tensor& weight,
   return bias.defined() ? result.add_(bias) : result;
 }
 
-/// rows [n, in] times a quantized weight [in, out]. Rows in float64, and parts of a matrix that are
-/// not adjacent, need a copy of the weight.
-at::Tensor made_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
-  const bool direct = rows.scalar_type() == at::kFloat && rows.is_cpu();
-  if (!direct || !products::matrix_of(weight))
-    return product(rows, readable(weight).to(rows.options()), bias);
-  const at::Tensor result = products::quantized_product(rows, weight);
-  return bias.defined() ? result.add(bias) : result;
+/// Whether the numbers of a quantized weight are made within the product. Rows in float64, and
+/// parts of a matrix that are not made of its rows, need a copy of them.
+bool is_made_in_parts(const at::Tensor& rows, const at::Tensor& weight) {
+  return is_quantized(weight) && rows.scalar_type() == at::kFloat && rows.is_cpu() &&
+         products::matrix_of(weight).has_value();
 }
 
 /// rows [n, in] float32 or float64 times weight of any type, in the type of the rows.
 at::Tensor wide_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias) {
   const at::ScalarType wide = rows.scalar_type();
   const at::Tensor wide_bias = widened(bias, wide);
-  if (is_quantized(weight)) return made_product(rows, weight, wide_bias);
+  if (is_made_in_parts(rows, weight)) {
+    const at::Tensor result = products::quantized_product(rows, weight);
+    return wide_bias.defined() ? result.add(wide_bias) : result;
+  }
+  const at::Tensor numbers = readable(weight);
   if (wide == at::kFloat)
-    if (at::Tensor result = direct_product(rows, weight, wide_bias); result.defined())
+    if (at::Tensor result = direct_product(rows, numbers, wide_bias); result.defined())
       return result;
-  return product(rows, weight.to(wide), wide_bias);
+  return product(rows, numbers.to(wide), wide_bias);
 }
 
 }  // namespace

@@ -39,8 +39,7 @@ bool is_e4m3_nan(std::uint8_t bits) {
 
 /// The largest magnitude of a scale.
 double largest_scale(const at::Tensor& scales) {
-  if (scales.scalar_type() != at::kByte)
-    return scales.to(at::kFloat).abs().max().item<double>();
+  if (scales.scalar_type() != at::kByte) return scales.to(at::kFloat).abs().max().item<double>();
   return std::ldexp(1.0, scales.max().item<int>() - 127);
 }
 

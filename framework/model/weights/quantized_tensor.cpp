@@ -88,8 +88,8 @@ std::int64_t stored_bytes(const at::Tensor& weight) {
   if (!weight.defined()) return 0;
   const QuantizedMatrix* matrix = quantized_matrix(weight);
   if (matrix == nullptr) return static_cast<std::int64_t>(weight.nbytes());
-  const double share = static_cast<double>(weight.numel()) /
-                       static_cast<double>(matrix->rows * matrix->columns);
+  const double share =
+      static_cast<double>(weight.numel()) / static_cast<double>(matrix->rows * matrix->columns);
   return static_cast<std::int64_t>(share * static_cast<double>(matrix->stored_bytes()));
 }
 

@@ -9,10 +9,10 @@
 
 namespace lensbench {
 
-/// A quantized matrix as a weight: a tensor [rows, columns] of the device `meta`, which has a shape,
-/// strides and the type of the model but no numbers. It and all its views refer to the matrix, so
-/// that families slice and transpose it like any other weight. Its numbers are those of the matrix
-/// rounded to the type.
+/// A quantized matrix as a weight: a tensor [rows, columns] of the device `meta`, which has a
+/// shape, strides and the type of the model but no numbers. It and all its views refer to the
+/// matrix, so that families slice and transpose it like any other weight. Its numbers are those of
+/// the matrix rounded to the type.
 at::Tensor quantized_tensor(std::shared_ptr<const QuantizedMatrix> matrix, at::ScalarType type);
 
 /// The matrix that a tensor is a view of; nullptr for any other tensor.

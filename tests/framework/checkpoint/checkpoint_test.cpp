@@ -277,8 +277,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Checkpoint, RefusesQuantizedWeightsNamingTheMethod) {
   TempDir dir;
-  dir.write("config.json", R"({"quantization_config":{"quant_method":"gptq","bits":4}})");
-  EXPECT_THAT(message_for(dir), HasSubstr("quantization_config: the weights are gptq"));
+  dir.write("config.json", R"({"quantization_config":{"quant_method":"hqq","bits":4}})");
+  EXPECT_THAT(message_for(dir), HasSubstr("quantization_config: the weights are hqq"));
 }
 
 TEST(Checkpoint, SaysHowToMakeBitsandbytesWeightsPlain) {
@@ -294,8 +294,10 @@ TEST(Checkpoint, RefusesQuantizedWeightsThatOnlyAFileBesideTellsOf) {
   for (const TempDir* dir : {&gptq, &awq}) dir->write("config.json", kConfig);
   gptq.write("quantize_config.json", "{}");
   awq.write("quant_config.json", "{}");
-  EXPECT_THAT(message_for(gptq), AllOf(HasSubstr("quantize_config.json"), HasSubstr("are gptq")));
-  EXPECT_THAT(message_for(awq), AllOf(HasSubstr("quant_config.json"), HasSubstr("are awq")));
+  EXPECT_THAT(message_for(gptq), AllOf(HasSubstr("quantize_config.json"), HasSubstr("are gptq"),
+                                       HasSubstr("write its content as quantization_config")));
+  EXPECT_THAT(message_for(awq), AllOf(HasSubstr("quant_config.json"), HasSubstr("are awq"),
+                                      HasSubstr("w_bit, q_group_size, zero_point")));
 }
 
 TEST(Checkpoint, SaysHowToConvertAFolderOfOneGgufFileWithoutAConfiguration) {

@@ -81,8 +81,8 @@ class TiledProduct {
     // Missing rows are zeros, so that the kernel has no case for them.
   }
 
-  /// Widens some inputs and at most kLanes outputs of the weight. Of a quantized weight they are made
-  /// first.
+  /// Widens some inputs and at most kLanes outputs of the weight. Of a quantized weight they are
+  /// made first.
   void pack_weight(std::int64_t input, std::int64_t inputs, std::int64_t output,
                    std::int64_t outputs, float* packed) const {
     const auto pack = weight_.by_output ? loops_.pack_by_output : loops_.pack_by_input;

@@ -31,8 +31,8 @@ struct Matrix {
   QuantizedPart quantized = {};
 
   bool is_quantized() const { return quantized.matrix != nullptr; }
-  /// Makes the weights of some inputs and outputs of a quantized weight: [output][input] if it is by
-  /// output, else [input][output].
+  /// Makes the weights of some inputs and outputs of a quantized weight: [output][input] if it is
+  /// by output, else [input][output].
   void read(std::int64_t first_input, std::int64_t inputs, std::int64_t first_output,
             std::int64_t outputs, float* to) const;
 
@@ -63,8 +63,8 @@ at::Tensor few_rows(const at::Tensor& x, const Matrix& weight, const Loops& loop
 at::Tensor many_rows(const at::Tensor& x, const Matrix& weight, const Loops& loops = best_loops());
 
 /// Product with a quantized weight, of which some rows at a time are made as float32. It can be
-/// differentiated by the rows: their gradient is a product of the same kind, so that a graph does not
-/// hold widened weights.
+/// differentiated by x: that gradient is a product of the same kind, so that a graph does not hold
+/// widened weights.
 /// \param x  [row, in] float32 on the CPU
 /// \param weight  [in, out] quantized, a view for which `matrix_of` has a result
 at::Tensor quantized_product(const at::Tensor& x, const at::Tensor& weight);

@@ -13,9 +13,9 @@ namespace lensbench {
 namespace {
 
 using nlohmann::json;
-using testing::message_of;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::message_of;
 
 constexpr const char* kPath = "/nowhere/model/config.json";
 
