@@ -65,6 +65,7 @@ StoredModel open_as_stored(const std::string& path_or_name) {
       for (const auto size : entry.shape) count *= size;
       if (const auto& quantization = checkpoint.quantization())
         count *= weights_per_element(*quantization, name);
+      if (count == 0) continue;  // scales
       elements[entry.dtype] += count;
       stored.elements_by_dtype[std::string(safetensors_dtype(entry))] += count;
       // A file may store the unembedding a second time although it is the embedding.
