@@ -118,7 +118,7 @@ const std::vector<Fault>& faults() {
          c.has_safetensors = false;
          c.files["model-q4.gguf"] = "GGUF";
        },
-       {"model-q4.gguf", "convert"}},
+       {"model-q4.gguf", "ends within its header"}},
       {"no_weights", [](Checkpoint& c) { c.has_safetensors = false; }, {"model.safetensors"}},
   };
   return all;

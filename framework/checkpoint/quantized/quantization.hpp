@@ -11,8 +11,8 @@ namespace lensbench {
 /// How the matrices of a checkpoint are quantized, as `quantization_config` of config.json says.
 struct Quantization {
   /// FP8 with scales of blocks (DeepSeek-V3), MXFP4 (gpt-oss), GPTQ and AWQ of 4 bits, int8 and FP8
-  /// of compressed-tensors.
-  enum class Method { fp8, mxfp4, gptq, awq, compressed };
+  /// of compressed-tensors, blocks of a GGUF file.
+  enum class Method { fp8, mxfp4, gptq, awq, compressed, gguf };
 
   Method method = Method::fp8;
   std::string name;   ///< `quant_method`

@@ -53,6 +53,19 @@ float four_bits(std::uint32_t word, std::int64_t place) {
 
 }  // namespace
 
+const GgmlBlock* ggml_block(Codes codes) {
+  switch (codes) {
+    case Codes::q8_0:
+      return &kQ8_0;
+    case Codes::q4_k:
+      return &kQ4_K;
+    case Codes::q6_k:
+      return &kQ6_K;
+    default:
+      return nullptr;
+  }
+}
+
 float from_e4m3(std::uint8_t bits) {
   return kE4m3[bits];
 }
@@ -114,11 +127,43 @@ void QuantizedMatrix::decode(std::int64_t row, std::int64_t first, std::int64_t 
       for (std::int64_t i = 0; i < count; ++i) to[i] = four_bits(from[(first + i) * words], place);
       return;
     }
+    default:
+      return;  // blocks: see read_blocks
+  }
+}
+
+std::int64_t QuantizedMatrix::stored_row(std::int64_t row) const {
+  if (paired_rows == 0) return row;
+  const std::int64_t in_head = row % paired_rows, half = paired_rows / 2;
+  return row - in_head + in_head % half * 2 + in_head / half;
+}
+
+/// Blocks that are read in part are made as a whole first.
+void QuantizedMatrix::read_blocks(const GgmlBlock& block, std::int64_t row, std::int64_t first,
+                                  std::int64_t count, float* to) const {
+  const std::uint8_t* stored =
+      elements<std::uint8_t>(data) + stored_row(row) * (columns / block.elements) * block.bytes;
+  for (std::int64_t column = first; column < first + count;) {
+    const std::int64_t number = column / block.elements, begin = number * block.elements;
+    const std::int64_t end = std::min(first + count, begin + block.elements);
+    float* target = to + (column - first);
+    if (end - column == block.elements) {
+      block.decode(stored + number * block.bytes, target);
+    } else {
+      float made[kMostBlockElements];
+      block.decode(stored + number * block.bytes, made);
+      std::copy(made + (column - begin), made + (end - begin), target);
+    }
+    column = end;
   }
 }
 
 void QuantizedMatrix::read(std::int64_t row, std::int64_t first, std::int64_t count,
                            float* to) const {
+  if (const GgmlBlock* block = ggml_block(codes)) {
+    read_blocks(*block, row, first, count, to);
+    return;
+  }
   decode(row, first, count, to);
   for (std::int64_t begin = first; begin < first + count;) {
     // The elements up to the end of a group have one scale.
@@ -145,8 +190,11 @@ float QuantizedMatrix::largest_code() const {
       return 6.0F;
     case Codes::int8:
       return zeros.defined() ? 255.0F : 128.0F;
-    default:
+    case Codes::gptq:
+    case Codes::awq:
       return 15.0F;
+    default:
+      return std::numeric_limits<float>::infinity();
   }
 }
 

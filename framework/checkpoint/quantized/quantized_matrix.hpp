@@ -3,7 +3,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <vector>
+
+#include "checkpoint/quantized/ggml_blocks.hpp"
 
 namespace lensbench {
 
@@ -14,7 +15,13 @@ enum class Codes {
   int8,  ///< one byte each
   gptq,  ///< 4 bits; a word holds 8 numbers of a row, words of one column group are adjacent
   awq,   ///< 4 bits; a word holds 8 numbers of a column, in an order of their own
+  q8_0,  ///< blocks of ggml along a row, with their scales
+  q4_k,
+  q6_k,
 };
+
+/// Layout of the codes of a type of ggml; nullptr for other codes.
+const GgmlBlock* ggml_block(Codes codes);
 
 /// Numbers of 4 bits in a word of GPTQ and AWQ.
 inline constexpr std::int64_t kNumbersPerWord = 8;
@@ -42,6 +49,9 @@ class QuantizedMatrix {
   GroupTable scales;
   at::Tensor zeros;  ///< int8 by the table of the scales, packed words for 4 bits, or undefined: 0
   std::int64_t zero_offset = 0;  ///< added to each packed zero, modulo 16
+  /// Rows within heads of this size are stored in pairs: first the rows 0 and size / 2, then 1 and
+  /// size / 2 + 1 (queries and keys of llama.cpp); 0: in order.
+  std::int64_t paired_rows = 0;
 
   /// Elements [first, first + count) of a row as float32: each the float32 product of code and
   /// scale.
@@ -49,10 +59,13 @@ class QuantizedMatrix {
 
   /// Bytes of codes, scales and zeros.
   std::int64_t stored_bytes() const;
-  /// The largest magnitude that code minus zero can have.
+  /// The largest magnitude that code minus zero can have; of blocks, infinity.
   float largest_code() const;
 
  private:
+  std::int64_t stored_row(std::int64_t row) const;
+  void read_blocks(const GgmlBlock& block, std::int64_t row, std::int64_t first, std::int64_t count,
+                   float* to) const;
   float scale(std::int64_t row, std::int64_t column) const;
   int zero(std::int64_t row, std::int64_t column) const;
   void decode(std::int64_t row, std::int64_t first, std::int64_t count, float* to) const;

@@ -285,11 +285,21 @@ bool is_stored_quantized(const Checkpoint& checkpoint, const std::string& name) 
   if (!checkpoint.has(codes)) return false;
   if (codes != name) return true;
   const std::string_view type = safetensors_dtype(checkpoint.entry(name));
+  if (checkpoint.quantization()->method == Method::gguf)
+    return !checkpoint.entry(name).unreadable_type.empty();
   return type == "F8_E4M3" || (type == "I8" && checkpoint.quantization()->method != Method::fp8);
 }
 
 QuantizedParts open_quantized(const Checkpoint& checkpoint, const std::string& name,
                               const std::vector<std::int64_t>& shape) {
+  if (checkpoint.quantization()->method == Method::gguf) {
+    const Shape& found = checkpoint.entry(name).shape;
+    if (found != shape)
+      throw InputError(checkpoint.quantization()->place + ": tensor " + name + " has shape " +
+                       text_of(found) + ", expected " + text_of(shape) +
+                       "; put the config.json of its model next to it");
+    return {checkpoint.blocks(name), {name}, {}};
+  }
   return Opener(checkpoint, name, shape).open();
 }
 
@@ -298,6 +308,7 @@ std::int64_t weights_per_element(const Quantization& quantization, std::string_v
     return std::any_of(endings.begin(), endings.end(),
                        [&](std::string_view ending) { return name.ends_with(ending); });
   };
+  if (quantization.method == Method::gguf) return 1;
   if (ends({".qweight"})) return kNumbersPerWord;
   if (quantization.method == Method::mxfp4 && ends({"_blocks"})) return 2;
   const bool part = ends({"_scales", ".scales", ".qzeros", ".g_idx", "_scale_inv", "_scale",

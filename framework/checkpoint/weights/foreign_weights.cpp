@@ -31,12 +31,13 @@ std::string convert_in_place(const fs::path& directory, const nlohmann::json& co
                         "M.from_pretrained(a[0]).save_pretrained(a[0])", {directory.string()});
 }
 
-/// The tokenizer is part of a GGUF file, so the command converts both.
+/// A GGUF file describes its model and tokenizer in a form of its own, so config.json and the files
+/// of the tokenizer are needed next to it. The command makes both.
 std::string explain_gguf(const fs::path& file) {
   const fs::path directory = file.parent_path().empty() ? "." : file.parent_path();
   const std::string convert = ".from_pretrained(a[0], gguf_file=a[1]).save_pretrained(a[2])";
-  return "a GGUF file, which is not supported; use the safetensors checkpoint from which it was "
-         "made, or convert it: " +
+  return "a GGUF file; put config.json and the tokenizer of the model from which it was made into "
+         "its folder and give the folder, or convert it: " +
          python_command("from transformers import AutoModelForCausalLM as M, AutoTokenizer as T",
                         "M" + convert + "; T" + convert,
                         {directory.string(), file.filename().string(),
@@ -132,6 +133,20 @@ bool has_foreign_weights(const fs::path& directory) {
   return std::any_of(names.begin(), names.end(), [](const std::string& name) {
     return ends_with_any(name, {".gguf", ".bin", ".pt", ".pth", ".ckpt", ".pkl"});
   });
+}
+
+fs::path gguf_file(const fs::path& directory) {
+  fs::path found;
+  for (const std::string& name : file_names(directory)) {
+    if (!ends_with_any(name, {".gguf"})) continue;
+    if (!found.empty())
+      throw InputError(directory.string() + ": has several GGUF files (" +
+                       printable(found.filename().string()) + ", " + printable(name) +
+                       "); give a folder with one of them");
+    found = directory / name;
+  }
+  if (!found.empty()) refuse_lfs_pointer_file(found);
+  return found;
 }
 
 /// The path itself was given, so the advice is about the folder that it belongs to.

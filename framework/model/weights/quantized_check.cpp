@@ -70,9 +70,34 @@ void require_products(const std::filesystem::path& directory, const QuantizedWei
   }
 }
 
+/// Blocks of ggml: their scales must be finite.
+void require_sound_blocks(const std::filesystem::path& directory, const QuantizedWeight& weight,
+                          const GgmlBlock& block, at::ScalarType type) {
+  constexpr float kMostFactor = 63 * 127;  // of a scale within any block
+  const QuantizedMatrix& matrix = *weight.matrix;
+  const auto* data = static_cast<const std::uint8_t*>(matrix.data.data_ptr());
+  float largest = 0.0F;
+  for (std::int64_t i = 0; i < matrix.data.numel() / block.bytes; ++i)
+    for (const std::int64_t offset : block.scale_at) {
+      if (offset < 0) continue;
+      const float scale = half_at(data + i * block.bytes + offset);
+      const std::int64_t in_row = matrix.columns / block.elements;
+      if (!std::isfinite(scale))
+        refuse(directory, weight, i / in_row, i % in_row * block.elements,
+               "a scale that is not finite in the block");
+      largest = std::max(largest, std::abs(scale));
+    }
+  if (double{largest} * double{kMostFactor} > largest_number(type))
+    require_products(directory, weight, type);
+}
+
 void require_sound(const std::filesystem::path& directory, const QuantizedWeight& weight,
                    at::ScalarType type) {
   const QuantizedMatrix& matrix = *weight.matrix;
+  if (const GgmlBlock* block = ggml_block(matrix.codes)) {
+    require_sound_blocks(directory, weight, *block, type);
+    return;
+  }
   if (matrix.codes == Codes::e4m3)
     if (const std::int64_t at = first_byte(matrix.data, is_e4m3_nan); at >= 0)
       refuse(directory, weight, at / matrix.columns, at % matrix.columns, "NaN");

@@ -36,6 +36,12 @@ bool is_weight_type(at::ScalarType type) {
   return type == at::kFloat || type == at::kHalf || type == at::kBFloat16 || type == at::kDouble;
 }
 
+bool is_blocks_of_gguf(const Checkpoint& checkpoint, const std::string& name) {
+  const auto& quantization = checkpoint.quantization();
+  return quantization && quantization->method == Quantization::Method::gguf &&
+         is_stored_quantized(checkpoint, name);
+}
+
 }  // namespace
 
 WeightTaker::~WeightTaker() = default;
@@ -108,6 +114,13 @@ at::Tensor CheckpointTaker::take_stored(const std::string& stored,
                                         at::ScalarType type) {
   taken_.insert(stored);
   const SafetensorsEntry& entry = checkpoint_.entry(stored);
+  // Of GGUF files the embedding and the unembedding have blocks too. They are made here, since rows
+  // of the one and tiles of the other are read in the type of the model.
+  if (is_blocks_of_gguf(checkpoint_, stored)) {
+    const QuantizedParts parts = open_quantized(checkpoint_, stored, shape);
+    quantized_.push_back({stored, parts.matrix});
+    return readable(quantized_tensor(parts.matrix, type));
+  }
   if (!entry.unreadable_type.empty()) {
     wrong_.push_back(stored + " has the element type " + entry.unreadable_type +
                      ", expected F32, F16, BF16 or F64 (convert it)");

@@ -18,6 +18,8 @@ at::Tensor multiply(const at::Tensor& x, const at::Tensor& weight) {
   return few ? few_rows(x, matrix) : many_rows(x, matrix);
 }
 
+}  // namespace
+
 /// The graph keeps the weight as the reference that it is.
 class QuantizedProduct : public torch::autograd::Function<QuantizedProduct> {
  public:
@@ -33,8 +35,6 @@ class QuantizedProduct : public torch::autograd::Function<QuantizedProduct> {
     return {multiply(gradients[0], weight.t()), at::Tensor()};
   }
 };
-
-}  // namespace
 
 at::Tensor quantized_product(const at::Tensor& x, const at::Tensor& weight) {
   if (at::GradMode::is_enabled() && x.requires_grad()) return QuantizedProduct::apply(x, weight);
