@@ -70,23 +70,47 @@ void require_products(const std::filesystem::path& directory, const QuantizedWei
   }
 }
 
+/// What the scales of some blocks of ggml are.
+struct BlockScales {
+  float largest = 0.0F;
+  std::int64_t not_finite = -1;  ///< number of the first block with such a scale
+};
+
+BlockScales scales_of(const QuantizedMatrix& matrix, const GgmlBlock& block, std::int64_t begin,
+                      std::int64_t end) {
+  BlockScales found;
+  const auto* data = static_cast<const std::uint8_t*>(matrix.data.data_ptr());
+  for (std::int64_t i = begin; i < end; ++i)
+    for (const std::int64_t offset : block.scale_at) {
+      if (offset < 0) continue;
+      const float scale = std::abs(half_at(data + i * block.bytes + offset));
+      if (!std::isfinite(scale)) return {found.largest, i};
+      found.largest = std::max(found.largest, scale);
+    }
+  return found;
+}
+
 /// Blocks of ggml: their scales must be finite.
 void require_sound_blocks(const std::filesystem::path& directory, const QuantizedWeight& weight,
                           const GgmlBlock& block, at::ScalarType type) {
   constexpr float kMostFactor = 63 * 127;  // of a scale within any block
   const QuantizedMatrix& matrix = *weight.matrix;
-  const auto* data = static_cast<const std::uint8_t*>(matrix.data.data_ptr());
+  const std::int64_t blocks = matrix.data.numel() / block.bytes;
+  const std::int64_t size = kPart / block.bytes, parts = (blocks + size - 1) / size;
+  std::vector<BlockScales> found(static_cast<std::size_t>(parts));
+  for_each_parallel(parts, [&](std::int64_t part) {
+    found[static_cast<std::size_t>(part)] =
+        scales_of(matrix, block, part * size, std::min(blocks, (part + 1) * size));
+  });
   float largest = 0.0F;
-  for (std::int64_t i = 0; i < matrix.data.numel() / block.bytes; ++i)
-    for (const std::int64_t offset : block.scale_at) {
-      if (offset < 0) continue;
-      const float scale = half_at(data + i * block.bytes + offset);
+  for (const BlockScales& scales : found) {
+    if (const std::int64_t i = scales.not_finite; i >= 0) {
       const std::int64_t in_row = matrix.columns / block.elements;
-      if (!std::isfinite(scale))
-        refuse(directory, weight, i / in_row, i % in_row * block.elements,
-               "a scale that is not finite in the block");
-      largest = std::max(largest, std::abs(scale));
+      refuse(directory, weight, i / in_row, i % in_row * block.elements,
+             "a scale that is not finite in the block");
     }
+    largest = std::max(largest, scales.largest);
+  }
   if (double{largest} * double{kMostFactor} > largest_number(type))
     require_products(directory, weight, type);
 }
