@@ -156,11 +156,14 @@ void note_unreadable(const Checkpoint& checkpoint, const std::set<std::string>& 
     if (const auto& type = checkpoint.entry(name).unreadable_type;
         !type.empty() && !taken.contains(name))
       unread.push_back(name + " (" + type + ")");
-  if (!unread.empty())
-    notes.push_back(
-        "not read, since the model does not use them and their element types are not "
-        "supported: " +
-        join(unread, ", "));
+  if (unread.empty()) return;
+  // A further layer of a quantized model has hundreds.
+  constexpr std::size_t kShown = 12;
+  const std::size_t more = unread.size() > kShown ? unread.size() - kShown : 0;
+  unread.resize(unread.size() - more);
+  notes.push_back(
+      "not read, since the model does not use them and their element types are not supported: " +
+      join(unread, ", ") + (more > 0 ? " and " + std::to_string(more) + " more" : ""));
 }
 
 /// Every file that was read, including those of the tokenizer; weights come last.

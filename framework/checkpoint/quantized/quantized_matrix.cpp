@@ -107,7 +107,7 @@ void QuantizedMatrix::decode(std::int64_t row, std::int64_t first, std::int64_t 
     case Codes::e2m1: {
       const std::uint8_t* from = elements<std::uint8_t>(data) + row * (columns / 2);
       for (std::int64_t i = first; i < first + count; ++i)
-        to[i - first] = kE2m1[i % 2 == 0 ? from[i / 2] & 15 : from[i / 2] >> 4];
+        to[i - first] = kE2m1[(from[i / 2] >> (i % 2 * 4)) & 15];
       return;
     }
     case Codes::int8: {
