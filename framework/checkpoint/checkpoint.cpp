@@ -50,7 +50,7 @@ Checkpoint::Checkpoint(fs::path directory) : directory_(std::move(directory)) {
   config_ = read_object(config_path());
   files_.push_back({"config", config_path()});
   // Before the weights are opened, since the layout of quantized tensors differs.
-  reject_quantized(config_, config_path());
+  quantization_ = read_quantization(config_, config_path());
   if (const auto path = directory_ / "generation_config.json"; fs::exists(path, error)) {
     generation_config_ = read_object(path);
     files_.push_back({"generation_config", path});
@@ -67,6 +67,8 @@ void Checkpoint::open_weights() {
     open_single(single);
   } else if (fs::exists(index, error)) {
     open_sharded(index);
+  } else if (const fs::path gguf = gguf_file(directory_); !gguf.empty()) {
+    open_gguf(gguf);
   } else {
     throw InputError(explain_missing_weights(directory_, config_));
   }
@@ -80,6 +82,20 @@ void Checkpoint::open_single(const fs::path& weights) {
   shards_.emplace_back(weights);
   files_.push_back({"weights", weights});
   for (const auto& [name, entry] : shards_.front().entries()) owner_.emplace(name, 0);
+}
+
+/// The file decides how its weights are quantized; config.json is that of the model from which it
+/// was made.
+void Checkpoint::open_gguf(const fs::path& file) {
+  gguf_ = std::make_shared<GgufWeights>(file, config_);
+  files_.push_back({"weights", file});
+  for (const auto& [name, entry] : gguf_->entries()) owner_.emplace(name, 0);
+  quantization_.reset();
+  if (!gguf_->has_blocks()) return;
+  quantization_ = Quantization{};
+  quantization_->method = Quantization::Method::gguf;
+  quantization_->name = "gguf";
+  quantization_->place = file.string();
 }
 
 /// Opens all shards and compares them with the index. Contradictions that do not change a tensor
@@ -117,10 +133,23 @@ const SafetensorsFile& Checkpoint::file_with(std::string_view name) const {
 }
 
 at::Tensor Checkpoint::tensor(std::string_view name) const {
+  if (gguf_) return gguf_->tensor(name);
   return file_with(name).tensor(name);
 }
 
+at::Tensor Checkpoint::bytes(std::string_view name) const {
+  return file_with(name).bytes(name);
+}
+
+std::shared_ptr<const QuantizedMatrix> Checkpoint::blocks(std::string_view name) const {
+  if (!gguf_)
+    throw InputError(directory_.string() + ": tensor '" + printable(name) +
+                     "' is not in a GGUF file");
+  return gguf_->matrix(name);
+}
+
 const SafetensorsEntry& Checkpoint::entry(std::string_view name) const {
+  if (gguf_ && has(name)) return gguf_->entries().find(name)->second;
   return file_with(name).entries().find(name)->second;
 }
 
@@ -134,6 +163,8 @@ std::vector<std::string> Checkpoint::names() const {
 /// Sizes as stored, also of tensors that the model does not use.
 std::uint64_t Checkpoint::weight_bytes() const {
   std::uint64_t bytes = 0;
+  if (gguf_)
+    for (const auto& [name, entry] : gguf_->entries()) bytes += entry.end - entry.begin;
   for (const auto& shard : shards_)
     for (const auto& [name, entry] : shard.entries()) bytes += entry.end - entry.begin;
   return bytes;

@@ -16,6 +16,9 @@
 #include "model/forward/transformer_model.hpp"
 #include "model/generation/generation_settings.hpp"
 #include "model/weights/finite_check.hpp"
+#include "model/weights/quantized_check.hpp"
+#include "model/weights/quantized_tensor.hpp"
+#include "model/weights/visit_weights.hpp"
 #include "model/weights/weight_taker.hpp"
 
 namespace lensbench {
@@ -25,6 +28,14 @@ void check_options(const ModelOptions& options) {
   if (options.dtype != at::kFloat && options.dtype != at::kBFloat16 && options.dtype != at::kHalf)
     throw UsageError(std::string("model dtype: found ") + at::toString(options.dtype) +
                      "; expected float32, bfloat16 or float16");
+}
+
+/// Quantized weights are made from their codes by loops for the CPU.
+void check_device(const Checkpoint& checkpoint, const ModelOptions& options) {
+  if (!checkpoint.quantization() || options.device.is_cpu()) return;
+  throw UsageError("model device: " + checkpoint.directory().string() +
+                   " has quantized weights, which are multiplied on the CPU; expected cpu, found " +
+                   options.device.str() + "; leave the device out, or use plain weights");
 }
 
 /// Whether opening a model reads all weights once to check that they are finite.
@@ -81,28 +92,47 @@ void require_representable(const Checkpoint& checkpoint, const std::set<std::str
   }
 }
 
+/// Weights of a checkpoint, with the names of its tensors.
+struct Loaded {
+  ModelWeights weights;
+  std::set<std::string> taken;        ///< tensors that the model computes with
+  std::vector<std::string> left_out;  ///< tensors that the logits do not depend on
+};
+
+/// Families slice and transpose quantized weights as they are; a copy of one has lost its numbers.
+void require_kept(const Checkpoint& checkpoint, std::string_view family, ModelWeights& weights) {
+  visit_weights(weights, [&](at::Tensor& tensor) {
+    if (tensor.is_meta() && !is_quantized(tensor))
+      throw InputError(checkpoint.quantization()->place + ": the weights are " +
+                       checkpoint.quantization()->name + ", which the family '" +
+                       std::string(family) + "' does not support; use plain weights");
+  });
+}
+
 /// Takes the weights of the language part. Its prefix in a larger checkpoint replaces the optional
-/// one of the family; `left_out` receives the names of tensors that the logits do not depend on.
-ModelWeights load_weights(const LanguagePart& part, const Family& family,
-                          const TransformerSpec& spec, const Checkpoint& checkpoint,
-                          const ModelOptions& options, Values values,
-                          std::vector<std::string>& left_out) {
+/// one of the family.
+Loaded load_weights(const LanguagePart& part, const Family& family, const TransformerSpec& spec,
+                    const Checkpoint& checkpoint, const ModelOptions& options, Values values) {
   const std::string_view prefix =
       part.body_prefix.empty() ? family.optional_prefix : std::string_view(part.body_prefix);
   const ConfigReader config(part.config, part.config_place);
   const FamilySettings settings = family.settings(config, spec);
   CheckpointTaker taker(checkpoint, options, prefix, part.head_prefix, settings);
-  ModelWeights weights = family.take_weights(spec, taker);
-  weights.settings = settings;
+  Loaded loaded;
+  loaded.weights = family.take_weights(spec, taker);
+  loaded.weights.settings = settings;
   // A field of lensbench, which other programs ignore: a folder with layers that are not meant is
   // otherwise the same as one with a wrong number.
   const bool shorter = config.boolean_or("leave_out_layers", false);
-  left_out = taker.finish(family.buffers, part.other_parts, shorter);
+  loaded.left_out = taker.finish(family.buffers, part.other_parts, shorter);
+  if (checkpoint.quantization()) require_kept(checkpoint, family.model_type, loaded.weights);
   if (values == Values::check) {
     require_finite(checkpoint, taker.taken());
     require_representable(checkpoint, taker.taken(), options.dtype);
+    require_sound(checkpoint.directory(), taker.quantized(), options.dtype);
   }
-  return weights;
+  loaded.taken = taker.taken();
+  return loaded;
 }
 
 /// Reads the settings of generation from generation_config.json, or from config.json if there is no
@@ -118,16 +148,22 @@ void read_generation(const Checkpoint& checkpoint, const LanguagePart& part, Mod
 
 /// Adds a sentence that names the tensors of element types that cannot be read. The model needs
 /// none of them, since the taker refuses those that it needs.
-void note_unreadable(const Checkpoint& checkpoint, std::vector<std::string>& notes) {
+/// \param taken  tensors that the model computes with, some of which are codes of such a type
+void note_unreadable(const Checkpoint& checkpoint, const std::set<std::string>& taken,
+                     std::vector<std::string>& notes) {
   std::vector<std::string> unread;
   for (const std::string& name : checkpoint.names())
-    if (const auto& type = checkpoint.entry(name).unreadable_type; !type.empty())
+    if (const auto& type = checkpoint.entry(name).unreadable_type;
+        !type.empty() && !taken.contains(name))
       unread.push_back(name + " (" + type + ")");
-  if (!unread.empty())
-    notes.push_back(
-        "not read, since the model does not use them and their element types are not "
-        "supported: " +
-        join(unread, ", "));
+  if (unread.empty()) return;
+  // A further layer of a quantized model has hundreds.
+  constexpr std::size_t kShown = 12;
+  const std::size_t more = unread.size() > kShown ? unread.size() - kShown : 0;
+  unread.resize(unread.size() - more);
+  notes.push_back(
+      "not read, since the model does not use them and their element types are not supported: " +
+      join(unread, ", ") + (more > 0 ? " and " + std::to_string(more) + " more" : ""));
 }
 
 /// Every file that was read, including those of the tokenizer; weights come last.
@@ -143,15 +179,23 @@ std::vector<ModelFile> all_files(const Checkpoint& checkpoint, const Tokenizer* 
   return files;
 }
 
+/// \param taken  names of the tensors that the model computes with
 /// \param left_out  names of tensors that are not read
 std::vector<std::string> notes_of(const Checkpoint& checkpoint, const LanguagePart& part,
+                                  const std::set<std::string>& taken,
                                   const std::vector<std::string>& left_out) {
   std::vector<std::string> notes = checkpoint.notes();
+  if (const auto& quantization = checkpoint.quantization())
+    notes.push_back("quantized weights (" + quantization->name +
+                    "), read where they are in the file and multiplied in float32" +
+                    (quantization->quantized_activations
+                         ? "; what they multiply is not quantized, as a GPU may do"
+                         : ""));
   if (part.text_only)
     notes.push_back("the language model of a checkpoint of text and images, which reads text only");
   if (!left_out.empty())
     notes.push_back("left out, since the logits do not depend on them: " + join(left_out, ", "));
-  note_unreadable(checkpoint, notes);
+  note_unreadable(checkpoint, taken, notes);
   return notes;
 }
 
@@ -161,20 +205,20 @@ std::shared_ptr<const Model> open_model(const std::string& path_or_name,
                                         const ModelOptions& options, Values values) {
   check_options(options);
   const Checkpoint checkpoint(resolve_model_directory(path_or_name));
+  check_device(checkpoint, options);
   const LanguagePart part = language_part(checkpoint);
   const ConfigReader config(part.config, part.config_place);
   const Family& family = find_family(config);
   TransformerSpec spec = family.read_spec(config);
   ModelParts parts;
-  std::vector<std::string> left_out;
-  ModelWeights weights = load_weights(part, family, spec, checkpoint, options, values, left_out);
-  parts.notes = notes_of(checkpoint, part, left_out);
+  Loaded loaded = load_weights(part, family, spec, checkpoint, options, values);
+  parts.notes = notes_of(checkpoint, part, loaded.taken, loaded.left_out);
   parts.options = options;
   parts.directory = checkpoint.directory();
   parts.tokenizer = Tokenizer::open(checkpoint.directory());
   parts.files = all_files(checkpoint, parts.tokenizer.get());
   read_generation(checkpoint, part, parts);
-  return make_model(std::move(spec), std::move(weights), std::move(parts));
+  return make_model(std::move(spec), std::move(loaded.weights), std::move(parts));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "checkpoint/checkpoint.hpp"
 #include "checkpoint/config.hpp"
 #include "checkpoint/hub_cache.hpp"
+#include "checkpoint/quantized/quantized_parts.hpp"
 #include "core/text/glob.hpp"
 #include "model/families/family.hpp"
 #include "model/families/language_part.hpp"
@@ -62,6 +63,9 @@ StoredModel open_as_stored(const std::string& path_or_name) {
       const auto& entry = checkpoint.entry(name);
       std::int64_t count = 1;
       for (const auto size : entry.shape) count *= size;
+      if (const auto& quantization = checkpoint.quantization())
+        count *= weights_per_element(*quantization, name);
+      if (count == 0) continue;  // scales
       elements[entry.dtype] += count;
       stored.elements_by_dtype[std::string(safetensors_dtype(entry))] += count;
       // A file may store the unembedding a second time although it is the embedding.

@@ -97,11 +97,16 @@ const std::vector<Fault>& faults() {
       {"unknown_family",
        [](Checkpoint& c) { c.config["model_type"] = "mamba"; },
        {"config.json: field model_type: is \"mamba\""}},
-      {"gptq",
+      {"quantization",
        [](Checkpoint& c) {
-         c.config["quantization_config"] = {{"quant_method", "gptq"}};
+         c.config["quantization_config"] = {{"quant_method", "hqq"}};
        },
-       {"the weights are gptq"}},
+       {"the weights are hqq"}},
+      {"plain_weights_described_as_quantized",
+       [](Checkpoint& c) {
+         c.config["quantization_config"] = {{"quant_method", "fp8"}};
+       },
+       {"quantization_config: the weights are fp8, but no matrix of the model is stored so"}},
       {"pickle",
        [](Checkpoint& c) {
          c.has_safetensors = false;
@@ -113,7 +118,7 @@ const std::vector<Fault>& faults() {
          c.has_safetensors = false;
          c.files["model-q4.gguf"] = "GGUF";
        },
-       {"model-q4.gguf", "convert"}},
+       {"model-q4.gguf", "ends within its header"}},
       {"no_weights", [](Checkpoint& c) { c.has_safetensors = false; }, {"model.safetensors"}},
   };
   return all;

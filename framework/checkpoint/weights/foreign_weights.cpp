@@ -31,12 +31,13 @@ std::string convert_in_place(const fs::path& directory, const nlohmann::json& co
                         "M.from_pretrained(a[0]).save_pretrained(a[0])", {directory.string()});
 }
 
-/// The tokenizer is part of a GGUF file, so the command converts both.
+/// A GGUF file describes its model and tokenizer in a form of its own, so config.json and the files
+/// of the tokenizer are needed next to it. The command makes both.
 std::string explain_gguf(const fs::path& file) {
   const fs::path directory = file.parent_path().empty() ? "." : file.parent_path();
   const std::string convert = ".from_pretrained(a[0], gguf_file=a[1]).save_pretrained(a[2])";
-  return "a GGUF file, which is not supported; use the safetensors checkpoint from which it was "
-         "made, or convert it: " +
+  return "a GGUF file; put config.json and the tokenizer of the model from which it was made into "
+         "its folder and give the folder, or convert it: " +
          python_command("from transformers import AutoModelForCausalLM as M, AutoTokenizer as T",
                         "M" + convert + "; T" + convert,
                         {directory.string(), file.filename().string(),
@@ -134,6 +135,20 @@ bool has_foreign_weights(const fs::path& directory) {
   });
 }
 
+fs::path gguf_file(const fs::path& directory) {
+  fs::path found;
+  for (const std::string& name : file_names(directory)) {
+    if (!ends_with_any(name, {".gguf"})) continue;
+    if (!found.empty())
+      throw InputError(directory.string() + ": has several GGUF files (" +
+                       printable(found.filename().string()) + ", " + printable(name) +
+                       "); give a folder with one of them");
+    found = directory / name;
+  }
+  if (!found.empty()) refuse_lfs_pointer_file(found);
+  return found;
+}
+
 /// The path itself was given, so the advice is about the folder that it belongs to.
 std::string explain_weight_file(const fs::path& file) {
   const std::string name = file.filename().string(), where = printable(file.string()) + ": is ";
@@ -179,6 +194,16 @@ std::string advice_on(const std::string& method, const fs::path& directory) {
   return "use the original checkpoint, which the model card names (hf download NAME)";
 }
 
+/// What `advice_on` says about a description outside of config.json, which old programs wrote.
+std::string advice_on_file(const std::string& method) {
+  return method == "gptq"
+             ? "write its content as quantization_config, with \"quant_method\": \"gptq\", into "
+               "config.json"
+             : "write quantization_config into config.json, with \"quant_method\": \"awq\" and its "
+               "w_bit, q_group_size, zero_point and version as bits, group_size, zero_point and "
+               "version";
+}
+
 }  // namespace
 
 /// Refuses quantized weights before a tensor is opened: their tensors have other names and types,
@@ -187,7 +212,7 @@ void reject_quantized(const nlohmann::json& config, const fs::path& config_path)
   const fs::path directory = config_path.parent_path();
   fs::path where = config_path;
   // The first description that is found counts.
-  std::string method;
+  std::string method, advice;
   // MLX writes "quantization", the others "quantization_config".
   for (const char* name : {"quantization_config", "quantization"}) {
     const auto field = config.find(name);
@@ -201,10 +226,12 @@ void reject_quantized(const nlohmann::json& config, const fs::path& config_path)
     if (method.empty() && fs::exists(directory / name, error)) {
       where = directory / name;
       method = std::string_view(name) == "quant_config.json" ? "awq" : "gptq";
+      advice = advice_on_file(method);
     }
   if (method.empty()) return;
+  if (advice.empty()) advice = advice_on(method, directory);
   throw InputError(where.string() + ": the weights are " + method +
-                   ", expected float32, float16 or bfloat16; " + advice_on(method, directory));
+                   ", expected float32, float16 or bfloat16; " + advice);
 }
 
 }  // namespace lensbench

@@ -37,7 +37,15 @@ class SafetensorsFile {
   /// file changed since it was opened
   at::Tensor tensor(std::string_view name) const;
 
+  /// Bytes of a tensor of one of the element types of 8 bits that tensors here do not have
+  /// (`F8_E4M3`), in its shape; otherwise like `tensor`.
+  /// \throws InputError if the tensor is missing or its elements have another size, or the file
+  /// changed since it was opened
+  at::Tensor bytes(std::string_view name) const;
+
  private:
+  at::Tensor view(const SafetensorsEntry& entry, at::ScalarType type) const;
+
   std::shared_ptr<const MappedFile> file_;
   SafetensorsHeader header_;
 };

@@ -325,7 +325,6 @@ void refuse_common(const ConfigReader& config) {
   config.require_absent_or("is_encoder_decoder", false);
   config.require_absent_or("add_cross_attention", false);
   config.require_absent_or("pruned_heads", nlohmann::json::object());
-  config.require_absent_or("quantization_config", nullptr);
 }
 
 }  // namespace lensbench

@@ -48,9 +48,9 @@ TransformerSpec read_gpt_oss_spec(const ConfigReader& config) {
 void take_gpt_oss_experts(const TransformerSpec& spec, WeightTaker& taker,
                           const std::string& prefix, BlockWeights& block) {
   const std::int64_t n = spec.mlp.n_experts, d = spec.d_model, inner = spec.mlp.d_mlp;
-  const at::Tensor both = taker.take(prefix + "gate_up_proj", {n, d, 2 * inner});
+  const at::Tensor both = taker.take_matrix(prefix + "gate_up_proj", {n, d, 2 * inner});
   const at::Tensor both_bias = taker.take(prefix + "gate_up_proj_bias", {n, 2 * inner});
-  const at::Tensor down = taker.take(prefix + "down_proj", {n, inner, d});
+  const at::Tensor down = taker.take_matrix(prefix + "down_proj", {n, inner, d});
   const at::Tensor down_bias = taker.take(prefix + "down_proj_bias", {n, d});
   if (!both.defined() || !both_bias.defined() || !down.defined() || !down_bias.defined()) return;
   const auto every_other = [](const at::Tensor& x, std::int64_t first) {

@@ -19,7 +19,8 @@ at::Tensor plus_one(const at::Tensor& stored) {
 
 Linear take_linear(WeightTaker& taker, const std::string& name, std::int64_t in, std::int64_t out,
                    bool bias, Part part) {
-  const at::Tensor weight = take(taker, part, name + ".weight", {out, in});
+  const at::Tensor weight = part == Part::body ? taker.take_matrix(name + ".weight", {out, in})
+                                               : taker.take_head(name + ".weight", {out, in});
   // A transposed view, so that the mapped file is used without a copy.
   return {weight.defined() ? weight.t() : weight,
           bias ? take(taker, part, name + ".bias", {out}) : at::Tensor()};

@@ -8,6 +8,7 @@
 #include "model/forward/norm.hpp"
 #include "model/forward/past.hpp"
 #include "model/runtime/profiled.hpp"
+#include "model/weights/quantized_tensor.hpp"
 
 namespace lensbench {
 namespace {
@@ -124,7 +125,7 @@ at::Tensor project_out(const ForwardState& state, const BlockWeights& weights,
                        const HookSite& hooks, const at::Tensor& z) {
   const auto flat = [&] { return linear(z.flatten(2), weights.o); };
   if (!hooks.wants(Point::result)) return flat();
-  const at::Tensor result = head_results(z, weights.o.weight);
+  const at::Tensor result = head_results(z, readable(weights.o.weight));
   const at::Tensor hooked = hooks.apply(Point::result, result);
   // One product over all heads differs from the sum over heads in the last bit. A hook that only
   // reads must not change the result, so the sum is used only where a hook changed it.

@@ -9,6 +9,7 @@
 #include <ATen/ops/mv.h>
 
 #include "model/forward/products/product.hpp"
+#include "model/weights/quantized_tensor.hpp"
 
 namespace lensbench {
 namespace {
@@ -73,16 +74,28 @@ bool is_large(const at::Tensor& rows, const at::Tensor& weight) {
   return weight.scalar_type() == at::kFloat && rows.size(0) != 1 && weight.numel() > kSmallWeight;
 }
 
+/// Whether the numbers of a quantized weight are made within the product. Rows in float64, and
+/// parts of a matrix that are not made of its rows, need a copy of them.
+bool is_made_in_parts(const at::Tensor& rows, const at::Tensor& weight) {
+  return is_quantized(weight) && rows.scalar_type() == at::kFloat && rows.is_cpu() &&
+         products::matrix_of(weight).has_value();
+}
+
 /// rows [n, in] float32 or float64 times weight of any type, in the type of the rows.
 /// \param direct  whether the loops that read the weight where it is are preferred
 at::Tensor wide_product(const at::Tensor& rows, const at::Tensor& weight, const at::Tensor& bias,
                         bool direct) {
   const at::ScalarType wide = rows.scalar_type();
   const at::Tensor wide_bias = widened(bias, wide);
+  if (is_made_in_parts(rows, weight)) {
+    const at::Tensor result = products::quantized_product(rows, weight);
+    return wide_bias.defined() ? result.add(wide_bias) : result;
+  }
+  const at::Tensor numbers = readable(weight);
   if (wide == at::kFloat && direct)
-    if (at::Tensor result = direct_product(rows, weight, wide_bias); result.defined())
+    if (at::Tensor result = direct_product(rows, numbers, wide_bias); result.defined())
       return result;
-  return product(rows, weight.to(wide), wide_bias);
+  return product(rows, numbers.to(wide), wide_bias);
 }
 
 }  // namespace

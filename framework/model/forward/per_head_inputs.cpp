@@ -8,6 +8,7 @@
 #include "model/forward/attention_core.hpp"
 #include "model/forward/linear.hpp"
 #include "model/forward/norm.hpp"
+#include "model/weights/quantized_tensor.hpp"
 #include "model/weights/weight_names.hpp"
 
 namespace lensbench {
@@ -19,7 +20,7 @@ namespace {
 at::Tensor project(const ForwardState& state, std::int64_t layer, char letter,
                    const at::Tensor& x) {
   const std::string prefix = "blocks." + std::to_string(layer) + ".attn.";
-  const at::Tensor w = named_weight(state.spec, state.weights, prefix + "W_" + letter);
+  const at::Tensor w = readable(named_weight(state.spec, state.weights, prefix + "W_" + letter));
   const at::Tensor b = named_weight(state.spec, state.weights, prefix + "b_" + letter);
   const at::ScalarType wide = accumulation_type(x.scalar_type());
   const at::Tensor rows = x.flatten(0, 1).transpose(0, 1).to(wide);

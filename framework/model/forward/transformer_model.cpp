@@ -8,6 +8,7 @@
 #include "model/runtime/profiled.hpp"
 #include "model/vision/tower_tokens.hpp"
 #include "model/weights/changed_weights.hpp"
+#include "model/weights/quantized_tensor.hpp"
 #include "model/weights/weight_names.hpp"
 #include "model/weights/weight_versions.hpp"
 
@@ -61,7 +62,7 @@ class TransformerModel final : public Model,
   const Unembedding& unembedding() const override { return weights_.unembedding; }
 
   at::Tensor weight(std::string_view name) const override {
-    return named_weight(spec_, weights_, name);
+    return readable(named_weight(spec_, weights_, name));
   }
 
   const std::vector<std::string>& notes() const { return parts_.notes; }

@@ -8,6 +8,7 @@
 #include <lensbench/profile.hpp>
 
 #include "model/runtime/profiled.hpp"
+#include "model/weights/quantized_tensor.hpp"
 
 namespace lensbench {
 namespace {
@@ -123,7 +124,7 @@ Profile* profile_of(const Model& model) {
 }
 
 std::int64_t bytes_of(const at::Tensor& tensor) {
-  return tensor.defined() ? static_cast<std::int64_t>(tensor.nbytes()) : 0;
+  return stored_bytes(tensor);
 }
 
 std::int64_t bytes_of(const Linear& linear) {

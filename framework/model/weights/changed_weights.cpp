@@ -3,6 +3,7 @@
 #include <ATen/ops/isfinite.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <lensbench/error.hpp>
 #include <nlohmann/json.hpp>
@@ -10,17 +11,21 @@
 #include <utility>
 
 #include "core/files/sha256.hpp"
+#include "model/weights/quantized_tensor.hpp"
 #include "model/weights/visit_weights.hpp"
 #include "model/weights/weight_names.hpp"
 
 namespace lensbench {
 namespace {
 
-/// Bytes of memory that a tensor's elements are in, from the first to the last.
+/// Bytes of memory that a tensor's elements are in, from the first to the last. A quantized weight
+/// has no memory; its bytes are counted from the beginning of its matrix.
 struct Span {
-  const std::byte* begin = nullptr;
-  const std::byte* end = nullptr;
-  bool overlaps(const Span& other) const { return begin < other.end && other.begin < end; }
+  const QuantizedMatrix* matrix = nullptr;
+  std::uintptr_t begin = 0, end = 0;
+  bool overlaps(const Span& other) const {
+    return matrix == other.matrix && begin < other.end && other.begin < end;
+  }
 };
 
 /// The last element follows from the strides, since views may overlap without being equal.
@@ -28,8 +33,12 @@ Span span_of(const at::Tensor& tensor) {
   std::int64_t last = 0;
   for (std::int64_t axis = 0; axis < tensor.dim(); ++axis)
     last += (tensor.size(axis) - 1) * tensor.stride(axis);
-  const auto* begin = static_cast<const std::byte*>(tensor.data_ptr());
-  return {begin, begin + (last + 1) * static_cast<std::int64_t>(tensor.element_size())};
+  const std::size_t item = tensor.element_size();
+  const QuantizedMatrix* matrix = quantized_matrix(tensor);
+  const std::uintptr_t begin = matrix == nullptr
+                                   ? reinterpret_cast<std::uintptr_t>(tensor.data_ptr())
+                                   : static_cast<std::size_t>(tensor.storage_offset()) * item;
+  return {matrix, begin, begin + static_cast<std::size_t>(last + 1) * item};
 }
 
 /// Moves every tensor that shares memory with `view` into memory of its own, with the same strides,
@@ -46,17 +55,19 @@ void make_own(ModelWeights& weights, const at::Tensor& view) {
       if (!span.overlaps(shared)) return;
       if (span.begin < shared.begin) first = tensor;
       grew = grew || span.begin < shared.begin || span.end > shared.end;
-      shared = {std::min(shared.begin, span.begin), std::max(shared.end, span.end)};
+      shared = {shared.matrix, std::min(shared.begin, span.begin), std::max(shared.end, span.end)};
     });
   }
-  const auto item = static_cast<std::int64_t>(view.element_size());
-  const at::Tensor copy =
-      // One copy of the whole span; the tensors become views into it with their old strides.
-      first.as_strided({(shared.end - shared.begin) / item}, {1}, first.storage_offset()).clone();
+  const std::size_t item = view.element_size();
+  const auto count = static_cast<std::int64_t>((shared.end - shared.begin) / item);
+  // One copy of the whole span; the tensors become views into it with their old strides.
+  const at::Tensor whole = first.as_strided({count}, {1}, first.storage_offset());
+  const at::Tensor copy = (shared.matrix == nullptr ? whole : readable(whole)).clone();
   visit_weights(weights, [&](at::Tensor& tensor) {
     const Span span = span_of(tensor);
     if (!span.overlaps(shared)) return;
-    tensor = copy.as_strided(tensor.sizes(), tensor.strides(), (span.begin - shared.begin) / item);
+    const auto begin = static_cast<std::int64_t>((span.begin - shared.begin) / item);
+    tensor = copy.as_strided(tensor.sizes(), tensor.strides(), begin);
   });
 }
 
@@ -78,7 +89,8 @@ at::Tensor checked_value(const WeightChange& change, const at::Tensor& old) {
                      ", expected " + text_of(old.sizes()));
   // The value is rounded to the type of the model before it is checked, since it may overflow
   // there.
-  const at::Tensor value = change.value.detach().to(old.options());
+  const at::Device device = is_quantized(old) ? at::Device(at::kCPU) : old.device();
+  const at::Tensor value = change.value.detach().to(device, old.scalar_type());
   if (!at::isfinite(value).all().item<bool>())
     throw UsageError(subject +
                      "found NaN or infinity, expected numbers that are finite in the "

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/forward/linear.hpp"
+#include "model/weights/quantized_tensor.hpp"
 
 namespace lensbench {
 namespace {
@@ -42,7 +43,8 @@ Found norm_weight(const NormWeights& norm, std::string_view part) {
 at::Tensor part_of_fused(const AttentionSpec& spec, const at::Tensor& fused, char letter) {
   if (!fused.defined()) return fused;
   const std::int64_t group = spec.n_heads / spec.n_key_value_heads;
-  const at::Tensor groups = fused_groups(spec, fused);
+  // The queries of all groups are not a view, so those of a quantized matrix are made here.
+  const at::Tensor groups = fused_groups(spec, letter == 'Q' ? readable(fused) : fused);
   if (letter == 'Q') return groups.narrow(-2, 0, group).flatten(-3, -2);
   return groups.select(-2, letter == 'K' ? group : group + 1);
 }

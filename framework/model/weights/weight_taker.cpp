@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <lensbench/error.hpp>
 
+#include "checkpoint/quantized/quantized_parts.hpp"
 #include "core/text/glob.hpp"
 #include "core/text/suggest.hpp"
 #include "model/forward/linear.hpp"
 #include "model/weights/converted.hpp"
+#include "model/weights/quantized_tensor.hpp"
 #include "model/weights/unexpected_tensors.hpp"
 
 namespace lensbench {
@@ -34,6 +36,12 @@ bool is_weight_type(at::ScalarType type) {
   return type == at::kFloat || type == at::kHalf || type == at::kBFloat16 || type == at::kDouble;
 }
 
+bool is_blocks_of_gguf(const Checkpoint& checkpoint, const std::string& name) {
+  const auto& quantization = checkpoint.quantization();
+  return quantization && quantization->method == Quantization::Method::gguf &&
+         is_stored_quantized(checkpoint, name);
+}
+
 }  // namespace
 
 WeightTaker::~WeightTaker() = default;
@@ -49,7 +57,8 @@ CheckpointTaker::CheckpointTaker(const Checkpoint& checkpoint, const ModelOption
 
 /// A checkpoint may have the prefix at some names and not at others.
 std::string CheckpointTaker::stored_name(const std::string& name) const {
-  return checkpoint_.has(prefix_ + name) ? prefix_ + name : name;
+  const std::string whole = prefix_ + name;
+  return checkpoint_.has(whole) || is_stored_quantized(checkpoint_, whole) ? whole : name;
 }
 
 std::string CheckpointTaker::without_prefix(const std::string& name) const {
@@ -57,7 +66,8 @@ std::string CheckpointTaker::without_prefix(const std::string& name) const {
 }
 
 bool CheckpointTaker::has(const std::string& name) const {
-  return checkpoint_.has(stored_name(name));
+  const std::string stored = stored_name(name);
+  return checkpoint_.has(stored) || is_stored_quantized(checkpoint_, stored);
 }
 
 /// Faults are collected and reported together, so that a user sees all of them in one try.
@@ -66,6 +76,19 @@ at::Tensor CheckpointTaker::take(const std::string& name, const std::vector<std:
   if (checkpoint_.has(stored)) return take_stored(stored, shape, options_.dtype);
   missing_.push_back({prefix_ + name, shape});
   return {};
+}
+
+at::Tensor CheckpointTaker::take_matrix(const std::string& name,
+                                        const std::vector<std::int64_t>& shape) {
+  const std::string stored = stored_name(name);
+  if (!is_stored_quantized(checkpoint_, stored)) return take(name, shape);
+  const QuantizedParts parts = open_quantized(checkpoint_, stored, shape);
+  taken_.insert(parts.names.begin(), parts.names.end());
+  idle_.insert(parts.idle.begin(), parts.idle.end());
+  quantized_.push_back({stored, parts.matrix});
+  const at::Tensor matrix = quantized_tensor(parts.matrix, options_.dtype);
+  // The experts of MXFP4 are stored as [expert, out, in].
+  return shape.size() == 3 ? matrix.view({shape[0], shape[2], shape[1]}).transpose(1, 2) : matrix;
 }
 
 at::Tensor CheckpointTaker::take_head(const std::string& name,
@@ -91,6 +114,13 @@ at::Tensor CheckpointTaker::take_stored(const std::string& stored,
                                         at::ScalarType type) {
   taken_.insert(stored);
   const SafetensorsEntry& entry = checkpoint_.entry(stored);
+  // Of GGUF files the embedding and the unembedding have blocks too. They are made here, since rows
+  // of the one and tiles of the other are read in the type of the model.
+  if (is_blocks_of_gguf(checkpoint_, stored)) {
+    const QuantizedParts parts = open_quantized(checkpoint_, stored, shape);
+    quantized_.push_back({stored, parts.matrix});
+    return readable(quantized_tensor(parts.matrix, type));
+  }
   if (!entry.unreadable_type.empty()) {
     wrong_.push_back(stored + " has the element type " + entry.unreadable_type +
                      ", expected F32, F16, BF16 or F64 (convert it)");
@@ -149,7 +179,7 @@ std::vector<std::string> CheckpointTaker::unused(
     const std::vector<std::string_view>& buffers) const {
   std::vector<std::string> names;
   for (const std::string& name : checkpoint_.names()) {
-    if (taken_.contains(name)) continue;
+    if (taken_.contains(name) || idle_.contains(name)) continue;
     const std::string plain = without_prefix(name);
     const bool buffer = std::any_of(buffers.begin(), buffers.end(), [&](std::string_view glob) {
       return glob_matches(glob, plain);
@@ -180,6 +210,15 @@ std::string CheckpointTaker::explain(const std::vector<std::string>& extra) cons
   return "the tensors do not fit config.json; " + join(faults, "; ");
 }
 
+/// A configuration that describes plain weights as quantized is that of another checkpoint.
+void CheckpointTaker::require_quantized() const {
+  const auto& quantization = checkpoint_.quantization();
+  if (!quantization || !quantized_.empty()) return;
+  throw InputError(quantization->place + ": the weights are " + quantization->name +
+                   ", but no matrix of the model is stored so; remove the field if they are plain, "
+                   "or fetch the checkpoint again");
+}
+
 std::vector<std::string> CheckpointTaker::finish(const std::vector<std::string_view>& buffers,
                                                  const std::vector<std::string_view>& other_parts,
                                                  bool shorter) const {
@@ -202,7 +241,14 @@ std::vector<std::string> CheckpointTaker::finish(const std::vector<std::string_v
                        std::to_string(extra.size()) + " tensors; leave_out_layers is true there)");
     extra.clear();
   }
-  if (missing_.empty() && wrong_.empty() && extra.empty()) return left_out;
+  if (missing_.empty() && wrong_.empty() && extra.empty()) {
+    require_quantized();
+    if (idle_.size() == 1) left_out.push_back(*idle_.begin());
+    if (idle_.size() > 1)
+      left_out.push_back(*idle_.begin() + " and tensors like it (" + std::to_string(idle_.size()) +
+                         " in all)");
+    return left_out;
+  }
   throw InputError(checkpoint_.directory().string() + ": " + explain(extra));
 }
 

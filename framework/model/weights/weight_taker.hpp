@@ -11,6 +11,7 @@
 
 #include "checkpoint/checkpoint.hpp"
 #include "model/weights/family_settings.hpp"
+#include "model/weights/quantized_check.hpp"
 
 namespace lensbench {
 
@@ -26,6 +27,12 @@ class WeightTaker {
   /// A tensor of the body in the model's dtype and device; undefined after a fault.
   virtual at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) = 0;
 
+  /// A tensor of the body that products alone read, which a checkpoint may store in quantized form
+  /// (see `quantized_tensor`); otherwise like `take`.
+  virtual at::Tensor take_matrix(const std::string& name, const std::vector<std::int64_t>& shape) {
+    return take(name, shape);
+  }
+
   /// A tensor outside the body, whose name never has the family's optional prefix
   /// (`lm_head.bias`, `cls.predictions.bias`).
   virtual at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) = 0;
@@ -33,7 +40,8 @@ class WeightTaker {
   /// A tensor of the body that is float32 in models of half precision too.
   virtual at::Tensor take_wide(const std::string& name, const std::vector<std::int64_t>& shape) = 0;
 
-  /// True if a checkpoint stores this tensor, for names that vary between checkpoints.
+  /// True if a checkpoint stores this tensor, in whatever form, for names that vary between
+  /// checkpoints.
   virtual bool has(const std::string& name) const = 0;
 
   /// The unembedding, tied to the embedding or a separate tensor. A tied checkpoint may hold a
@@ -57,6 +65,7 @@ class CheckpointTaker final : public WeightTaker {
                   const FamilySettings& settings = {});
 
   at::Tensor take(const std::string& name, const std::vector<std::int64_t>& shape) override;
+  at::Tensor take_matrix(const std::string& name, const std::vector<std::int64_t>& shape) override;
   at::Tensor take_head(const std::string& name, const std::vector<std::int64_t>& shape) override;
   at::Tensor take_wide(const std::string& name, const std::vector<std::int64_t>& shape) override;
   bool has(const std::string& name) const override;
@@ -75,6 +84,8 @@ class CheckpointTaker final : public WeightTaker {
 
   /// Names of the tensors that the model computes with.
   const std::set<std::string>& taken() const { return taken_; }
+  /// The quantized matrices that were taken.
+  const std::vector<QuantizedWeight>& quantized() const { return quantized_; }
 
  private:
   struct MissingTensor {
@@ -83,6 +94,7 @@ class CheckpointTaker final : public WeightTaker {
   };
   std::vector<std::string> unused(const std::vector<std::string_view>& buffers) const;
   std::string explain(const std::vector<std::string>& extra) const;
+  void require_quantized() const;
   std::string stored_name(const std::string& name) const;
   std::string without_prefix(const std::string& name) const;
   at::Tensor take_stored(const std::string& stored, const std::vector<std::int64_t>& shape,
@@ -92,6 +104,8 @@ class CheckpointTaker final : public WeightTaker {
   ModelOptions options_;
   std::string prefix_, head_prefix_;
   std::set<std::string> taken_;
+  std::vector<QuantizedWeight> quantized_;
+  std::set<std::string> idle_;  ///< tensors of quantized matrices that change nothing
   std::vector<MissingTensor> missing_;
   std::vector<std::string> wrong_;
 };

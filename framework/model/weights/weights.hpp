@@ -15,7 +15,7 @@ class TowerTokens;
 /// A matrix in right-multiplying form, y = x · weight + bias. It is a view of the stored tensor,
 /// transposed where the checkpoint stores [out, in].
 struct Linear {
-  at::Tensor weight;  ///< [in, out], any strides
+  at::Tensor weight;  ///< [in, out], any strides; it may be quantized (quantized_tensor.hpp)
   at::Tensor bias;    ///< [out] or undefined
 };
 

@@ -269,7 +269,6 @@ INSTANTIATE_TEST_SUITE_P(
         ForeignWeights{"Pickle", "pytorch_model.bin", "save_pretrained"},
         ForeignWeights{"PickledShards", "pytorch_model-00001-of-00002.bin", "never opens"},
         ForeignWeights{"Original", "consolidated.00.pth", "never opens"},
-        ForeignWeights{"Gguf", "model-Q4_K_M.gguf", " model-Q4_K_M.gguf "},
         ForeignWeights{"TensorFlow", "tf_model.h5", "export them to PyTorch"},
         ForeignWeights{"Flax", "flax_model.msgpack", "export them to PyTorch"},
         ForeignWeights{"OtherName", "weights.safetensors", "rename weights.safetensors"}),
@@ -277,8 +276,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Checkpoint, RefusesQuantizedWeightsNamingTheMethod) {
   TempDir dir;
-  dir.write("config.json", R"({"quantization_config":{"quant_method":"gptq","bits":4}})");
-  EXPECT_THAT(message_for(dir), HasSubstr("quantization_config: the weights are gptq"));
+  dir.write("config.json", R"({"quantization_config":{"quant_method":"hqq","bits":4}})");
+  EXPECT_THAT(message_for(dir), HasSubstr("quantization_config: the weights are hqq"));
 }
 
 TEST(Checkpoint, SaysHowToMakeBitsandbytesWeightsPlain) {
@@ -294,8 +293,19 @@ TEST(Checkpoint, RefusesQuantizedWeightsThatOnlyAFileBesideTellsOf) {
   for (const TempDir* dir : {&gptq, &awq}) dir->write("config.json", kConfig);
   gptq.write("quantize_config.json", "{}");
   awq.write("quant_config.json", "{}");
-  EXPECT_THAT(message_for(gptq), AllOf(HasSubstr("quantize_config.json"), HasSubstr("are gptq")));
-  EXPECT_THAT(message_for(awq), AllOf(HasSubstr("quant_config.json"), HasSubstr("are awq")));
+  EXPECT_THAT(message_for(gptq), AllOf(HasSubstr("quantize_config.json"), HasSubstr("are gptq"),
+                                       HasSubstr("write its content as quantization_config")));
+  EXPECT_THAT(message_for(awq), AllOf(HasSubstr("quant_config.json"), HasSubstr("are awq"),
+                                      HasSubstr("w_bit, q_group_size, zero_point")));
+}
+
+TEST(Checkpoint, RefusesAFolderOfSeveralGgufFiles) {
+  TempDir dir;
+  dir.write("config.json", kConfig);
+  dir.write("a-Q4_K_M.gguf", "GGUF");
+  dir.write("a-Q8_0.gguf", "GGUF");
+  EXPECT_THAT(message_for(dir), AllOf(HasSubstr("a-Q4_K_M.gguf, a-Q8_0.gguf"),
+                                      HasSubstr("give a folder with one of them")));
 }
 
 TEST(Checkpoint, SaysHowToConvertAFolderOfOneGgufFileWithoutAConfiguration) {

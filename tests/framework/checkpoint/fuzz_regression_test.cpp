@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "fuzz/gguf_target.hpp"
 #include "fuzz/safetensors_target.hpp"
 #include "fuzz/tokenizer_target.hpp"
 #include "support/folders.hpp"
@@ -28,6 +29,10 @@ int read_all(const std::string& target, void (*read)(std::string_view)) {
 
 TEST(FuzzRegression, SafetensorsHeadersAreReadOrRefused) {
   EXPECT_GT(read_all("safetensors", fuzz::read_safetensors), 0);
+}
+
+TEST(FuzzRegression, GgufHeadersAreReadOrRefused) {
+  EXPECT_GT(read_all("gguf", fuzz::read_gguf), 0);
 }
 
 TEST(FuzzRegression, TokenizersAreReadOrRefused) {

@@ -32,7 +32,7 @@ FAMILY = Family(
     supports="as DeepSeek-V2; experts by sigmoids with a correction of the choice, groups by their two best experts, shares "
     "renormalised or not, paired or halved rotation; the layer of the published weights that predicts a further token is "
     "left out",
-    refuses="`quantization_config` (the published FP8; convert to bfloat16 first), a `scoring_func` other than `sigmoid`, a "
+    refuses="a `scoring_func` other than `sigmoid`, a "
     "`topk_method` other than `noaux_tc`, `num_key_value_heads` other than the number of heads, a partial rotation",
     mixture=True,
     wider={"mlp.gate.weight": 2.0, "e_score_correction_bias": 0.3},

@@ -39,7 +39,7 @@ FAMILY = Family(
     samples=("gpt_oss",),
     supports="a sink for each head, a mixture with biases and a clipped gate, windows in every other layer or by `layer_types`, "
     "rotary scaling as Llama",
-    refuses="`quantization_config` (the published MXFP4; convert to bfloat16 first), a partial rotation",
+    refuses="a partial rotation",
     mixture=True,
     wider={"mlp.router.weight": 2.0, "sinks": 1.0},
 )

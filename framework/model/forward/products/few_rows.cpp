@@ -38,6 +38,26 @@ void multiply_by_output(const Operands& whole, const Matrix& weight, const TypeL
   });
 }
 
+/// Each task computes some outputs, whose weights it makes a few at a time.
+void multiply_quantized(const Operands& whole, const Matrix& weight, const TypeLoops& loops) {
+  constexpr std::int64_t kPartElements = 64 << 10, kMadeElements = 64 << 10, kMostRows = 16;
+  const Cut cut(weight.out, weight.in * weight.out, kPartElements, 64);
+  const std::int64_t most = std::clamp<std::int64_t>(kMadeElements / weight.in, 1, kMostRows);
+  for_each_parallel(cut.parts, [&](std::int64_t part) {
+    std::vector<float> made(static_cast<std::size_t>(most * weight.in));
+    const std::int64_t begin = cut.begin(part), end = begin + cut.count(part, weight.out);
+    Operands operands = whole;
+    operands.weight = made.data();
+    operands.weight_stride = weight.in;
+    for (std::int64_t output = begin; output < end; output += most) {
+      operands.out = std::min(most, end - output);
+      operands.y = whole.y + output;
+      weight.read(0, weight.in, output, operands.out, made.data());
+      loops.by_output(operands);
+    }
+  });
+}
+
 /// Each task adds the terms of some inputs to sums of its own, so that it reads the weight in
 /// order; the sums are added at the end, in the order of the inputs.
 void multiply_by_input(const Operands& whole, const Matrix& weight, const TypeLoops& loops) {
@@ -60,6 +80,30 @@ void multiply_by_input(const Operands& whole, const Matrix& weight, const TypeLo
   }
 }
 
+/// Place of a view in its quantized matrix; nullopt unless its outputs or its inputs are whole rows
+/// or adjacent parts of rows.
+std::optional<Matrix> quantized_part(const at::Tensor& weight) {
+  const QuantizedMatrix* whole = quantized_matrix(weight);
+  const std::int64_t columns = whole->columns, offset = weight.storage_offset();
+  Matrix matrix{};
+  matrix.type = WeightType::float32;
+  matrix.in = weight.size(0);
+  matrix.out = weight.size(1);
+  // The stride of an axis of one element is open.
+  const auto along_rows = [&](std::int64_t inner, std::int64_t outer) {
+    const bool adjacent = weight.stride(inner) == 1 || weight.size(inner) == 1;
+    const bool apart = weight.stride(outer) % columns == 0 || weight.size(outer) == 1;
+    return adjacent && apart && offset % columns + weight.size(inner) <= columns;
+  };
+  matrix.by_output = along_rows(0, 1);
+  if (!matrix.by_output && !along_rows(1, 0)) return std::nullopt;
+  const std::int64_t outer = matrix.by_output ? 1 : 0;
+  matrix.quantized = {whole, weight.scalar_type(), offset / columns,
+                      weight.size(outer) == 1 ? 1 : weight.stride(outer) / columns,
+                      offset % columns};
+  return matrix;
+}
+
 WeightType type_of(at::ScalarType type) {
   return type == at::kFloat      ? WeightType::float32
          : type == at::kBFloat16 ? WeightType::bfloat16
@@ -68,7 +112,19 @@ WeightType type_of(at::ScalarType type) {
 
 }  // namespace
 
+void Matrix::read(std::int64_t first_input, std::int64_t inputs, std::int64_t first_output,
+                  std::int64_t outputs, float* to) const {
+  const std::int64_t row = by_output ? first_output : first_input;
+  const std::int64_t rows = by_output ? outputs : inputs, count = by_output ? inputs : outputs;
+  const std::int64_t column = quantized.first_column + (by_output ? first_input : first_output);
+  for (std::int64_t i = 0; i < rows; ++i)
+    read_rounded(*quantized.matrix, quantized.rounded,
+                 quantized.first_row + (row + i) * quantized.row_step, column, count,
+                 to + i * count);
+}
+
 std::optional<Matrix> matrix_of(const at::Tensor& weight) {
+  if (lensbench::is_quantized(weight) && weight.dim() == 2) return quantized_part(weight);
   const at::ScalarType type = weight.scalar_type();
   const bool known = type == at::kFloat || type == at::kBFloat16 || type == at::kHalf;
   if (!known || !weight.is_cpu() || weight.layout() != at::kStrided || weight.dim() != 2)
@@ -100,7 +156,9 @@ at::Tensor few_rows(const at::Tensor& x, const Matrix& weight, const Loops& loop
   operands.weight_stride = weight.stride;
   operands.out = operands.y_stride = weight.out;
   operands.y = result.data_ptr<float>();
-  if (weight.by_output)
+  if (weight.is_quantized())
+    multiply_quantized(operands, weight, of_type);
+  else if (weight.by_output)
     multiply_by_output(operands, weight, of_type);
   else
     multiply_by_input(operands, weight, of_type);

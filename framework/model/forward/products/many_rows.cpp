@@ -81,15 +81,27 @@ class TiledProduct {
     // Missing rows are zeros, so that the kernel has no case for them.
   }
 
+  /// Widens some inputs and at most kLanes outputs of the weight. Of a quantized weight they are
+  /// made first.
+  void pack_weight(std::int64_t input, std::int64_t inputs, std::int64_t output,
+                   std::int64_t outputs, float* packed) const {
+    const auto pack = weight_.by_output ? loops_.pack_by_output : loops_.pack_by_input;
+    if (!weight_.is_quantized()) {
+      pack(weight_.at(input, output), weight_.stride, inputs, outputs, packed);
+      return;
+    }
+    float made[kMostTerms * kLanes];
+    weight_.read(input, inputs, output, outputs, made);
+    pack(made, weight_.by_output ? inputs : outputs, inputs, outputs, packed);
+  }
+
   void multiply_tile(std::int64_t first, std::int64_t columns, float* y) const {
     std::vector<float> packed(static_cast<std::size_t>(readout::padded(columns) * terms_));
     for (std::int64_t begin = 0; begin < weight_.in; begin += terms_) {
       const std::int64_t terms = std::min(terms_, weight_.in - begin);
-      for (std::int64_t column = 0; column < columns; column += kLanes) {
-        const auto pack = weight_.by_output ? loops_.pack_by_output : loops_.pack_by_input;
-        pack(weight_.at(begin, first + column), weight_.stride, terms,
-             std::min(kLanes, columns - column), packed.data() + column * terms);
-      }
+      for (std::int64_t column = 0; column < columns; column += kLanes)
+        pack_weight(begin, terms, first + column, std::min(kLanes, columns - column),
+                    packed.data() + column * terms);
       for (std::int64_t row = 0; row < padded_rows_; row += kBlockRows)
         multiply_block(row, begin, terms, packed.data(), first, columns, y);
     }
