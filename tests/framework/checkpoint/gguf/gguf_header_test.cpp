@@ -53,12 +53,12 @@ std::string gguf_fault(const std::string& file) {
   return message_of<InputError>([&] { parse_gguf_header(file, "model.gguf"); });
 }
 
-constexpr std::uint32_t kText = 8, kList = 9, kUint32 = 4;
+constexpr std::uint32_t kTextValue = 8, kList = 9, kUint32 = 4;
 
 TEST(GgufHeader, HasTheValuesOfItsMetadata) {
   const GgufHeader header = parse_gguf_header(
       gguf_file_of(
-          {gguf_text("a") + raw_bytes(kText) + gguf_text("llama"),
+          {gguf_text("a") + raw_bytes(kTextValue) + gguf_text("llama"),
            gguf_text("b") + raw_bytes(kUint32) + raw_bytes<std::uint32_t>(7),
            gguf_text("c") + raw_bytes(kList) + raw_bytes(kUint32) + raw_bytes<std::uint64_t>(2) +
                raw_bytes<std::uint32_t>(3) + raw_bytes<std::uint32_t>(4)},
