@@ -50,7 +50,8 @@ class QuantizedFormat : public ::testing::TestWithParam<std::string> {
 TEST_P(QuantizedFormat, ReadsTheValuesOfItsDefinitionToTheBit) {
   ASSERT_FALSE(matrices().empty());
   for (const std::string& name : matrices()) {
-    const QuantizedMatrix& matrix = *parts(name).matrix;
+    const QuantizedParts stored = parts(name);
+    const QuantizedMatrix& matrix = *stored.matrix;
     const at::Tensor expected = values(name);
     ASSERT_EQ(expected.sizes(), at::IntArrayRef({matrix.rows, matrix.columns})) << name;
     const at::Tensor read = at::empty({matrix.rows, matrix.columns}, at::kFloat);
@@ -62,7 +63,8 @@ TEST_P(QuantizedFormat, ReadsTheValuesOfItsDefinitionToTheBit) {
 
 TEST_P(QuantizedFormat, ReadsAPartOfARowFromAnyColumn) {
   const std::string name = matrices().front();
-  const QuantizedMatrix& matrix = *parts(name).matrix;
+  const QuantizedParts stored = parts(name);
+  const QuantizedMatrix& matrix = *stored.matrix;
   const std::int64_t row = matrix.rows - 1;
   const at::Tensor expected = values(name)[row];
   for (const std::int64_t first : {0, 1, 5, 8})
