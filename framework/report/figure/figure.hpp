@@ -81,6 +81,8 @@ struct Request {
   CellContent cells = CellContent::automatic;
   /// A map of more cells is an image, whatever this number for more than 20,000.
   std::size_t most_rects = 20000;
+  /// Most pixels along a side of a map that is an image; cells share them where there are more.
+  std::size_t most_pixels = 4096;
   /// Facts for the description in the file, such as digest and command, in this order.
   std::vector<std::pair<std::string, std::string>> facts = {};
 };
