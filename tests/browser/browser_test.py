@@ -237,6 +237,22 @@ class Colours(PageTest):
         self.assertLessEqual(max(abs(a - b) for a, b in zip(below[1], self.VIRIDIS[255])), 20)
         self.assertGreater(abs(below[0][0] - self.VIRIDIS[255][0]), 60)
 
+    def test_small_pictures_are_alike_whatever_form_the_numbers_have(self):
+        """150 tokens are 38 pixels wide. Codes may move a weight to a neighbouring colour, of 256."""
+        pictures = {}
+        for name in ("plain", "fine", "logarithmic", "coarse", "ahead", "ahead_coded"):
+            self.open("forms", f"view=attention&pattern=attention/{name}")
+            pictures[name] = self.panel("return [...panel.querySelectorAll('.head canvas')].map((one) => [one.width, [...one.getContext('2d').getImageData(0, 0, one.width, one.height).data]])")
+        for name, like, most in (("fine", "plain", 6), ("logarithmic", "plain", 6), ("coarse", "plain", 12), ("ahead_coded", "ahead", 12)):
+            with self.subTest(form=name):
+                self.assertEqual([width for width, _ in pictures[name]], [38, 38, 38])
+                for (_, got), (_, wanted) in zip(pictures[name], pictures[like]):
+                    self.assertLessEqual(max(abs(a - b) for a, b in zip(got, wanted)), most)
+        # A causal pattern is blank after the diagonal, the other one is not.
+        blank = lambda name: [data[3::4].count(0) for _, data in pictures[name]]
+        self.assertEqual(blank("fine"), [37 * 38 // 2] * 3)
+        self.assertEqual(blank("ahead_coded"), [0] * 3)
+
     def test_a_reduced_map_keeps_the_largest_value(self):
         page = self.open("large", "view=lens&by=probability")
         made = self.panel("""const stage = panel.querySelector('.map'); const [left, top, cw, ch] = stage.dataset.geometry.split(',').map(Number);

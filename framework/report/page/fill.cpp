@@ -151,11 +151,13 @@ class Filling {
     return limited_cells(variable(one.place), part(one.place), one.ranks);
   }
 
-  Precision precision(const Candidate& one) const {
-    std::int64_t all = 0;
-    for (const PagePart& part : variable(one.place).parts)
-      all += limited_cells(variable(one.place), part, one.ranks);
-    return all > kExactCells ? rules_.large : Precision::exact;
+  Precision precision(const Candidate& one) {
+    const PartPlace& at = one.place;
+    const auto [known, is_new] = cells_.try_emplace({at.run, at.result, at.variable, one.ranks}, 0);
+    if (is_new)
+      for (const PagePart& part : variable(at).parts)
+        known->second += limited_cells(variable(at), part, one.ranks);
+    return known->second > kExactCells ? rules_.large : Precision::exact;
   }
 
   std::vector<Candidate> candidates() const {
@@ -253,6 +255,8 @@ class Filling {
   Rules rules_;
   Filled filled_;
   std::set<Tier> lost_;
+  /// Run, result, variable and ranks -> number of cells of all of its parts.
+  std::map<std::tuple<std::size_t, std::size_t, std::size_t, std::int64_t>, std::int64_t> cells_;
   /// Run, result and variable -> least number of cells that did not fit.
   std::map<std::array<std::size_t, 3>, std::int64_t> hopeless_;
 };

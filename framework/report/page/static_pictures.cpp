@@ -50,7 +50,12 @@ StoredDataset needed_for(const PageResult& result, const std::string& variable,
                          const PagePart& part) {
   std::vector<Variable> facts;
   facts.reserve(result.data.variables.size());
-  for (const StoredVariable& one : result.data.variables) facts.push_back(one.facts);
+  // Without the texts, of which an archive may have millions.
+  for (const StoredVariable& one : result.data.variables) {
+    facts.push_back({.name = one.facts.name, .dims = one.facts.dims});
+    facts.back().coordinate = one.facts.coordinate;
+    facts.back().attributes = one.facts.attributes;
+  }
   const auto names = figure::variables_to_read(facts, variable);
   // The cells of a larger map have neither texts nor the line above which the answer is the final
   // one.

@@ -93,6 +93,25 @@ export function pooled({ rows, columns, values }, halved, isLower) {
   return { rows: down, columns: across, values: made };
 }
 
+/**
+ * As `pooled` for a map of codes of which a larger one has a larger value, and 0 none: the largest
+ * code of each pixel. To look up the values of all cells takes several times as long.
+ */
+export function pooledCodes({ codes, start, rows, columns }, halved, isLower) {
+  const [down, across] = [rows, columns].map((size) => Math.ceil(size / 2 ** halved));
+  const made = new codes.constructor(down * across);
+  for (let i = 0; i < rows; ++i) {
+    const from = (i >> halved) * across;
+    const row = start + i * columns;
+    const end = isLower ? Math.min(columns, i + 1) : columns;
+    for (let j = 0; j < end; ++j) {
+      const at = from + (j >> halved);
+      if (codes[row + j] > made[at]) made[at] = codes[row + j];
+    }
+  }
+  return { rows: down, columns: across, codes: made };
+}
+
 /** How often a side must be halved so that a cell is at least about a pixel wide. */
 export function halvings(cell) {
   return cell >= 1 ? 0 : Math.min(16, Math.ceil(Math.log2(1 / cell)));
