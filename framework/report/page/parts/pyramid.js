@@ -98,15 +98,17 @@ export function pooled({ rows, columns, values }, halved, isLower) {
  * code of each pixel. To look up the values of all cells takes several times as long.
  */
 export function pooledCodes({ codes, start, rows, columns }, halved, isLower) {
-  const [down, across] = [rows, columns].map((size) => Math.ceil(size / 2 ** halved));
+  const size = 2 ** halved;
+  const [down, across] = [rows, columns].map((length) => Math.ceil(length / size));
   const made = new codes.constructor(down * across);
   for (let i = 0; i < rows; ++i) {
-    const from = (i >> halved) * across;
-    const row = start + i * columns;
-    const end = isLower ? Math.min(columns, i + 1) : columns;
-    for (let j = 0; j < end; ++j) {
-      const at = from + (j >> halved);
-      if (codes[row + j] > made[at]) made[at] = codes[row + j];
+    let at = start + i * columns;
+    const end = at + (isLower ? Math.min(columns, i + 1) : columns);
+    for (let to = (i >> halved) * across; at < end; ++to) {
+      const stop = Math.min(end, at + size);
+      let top = made[to];
+      for (; at < stop; ++at) top = Math.max(top, codes[at]);
+      made[to] = top;
     }
   }
   return { rows: down, columns: across, codes: made };

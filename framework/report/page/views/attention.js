@@ -21,7 +21,10 @@ function patternsOf(archive) {
 /** Whether keys after their query have no weight, as in a causal model; weights are above `none`. */
 function isLower({ rows, columns }, cells, start, none) {
   if (rows !== columns) return false;
-  for (let i = 0; i < rows; ++i) for (let j = i + 1; j < columns; ++j) if (cells[start + i * columns + j] > none) return false;
+  for (let i = 0; i < rows; ++i) {
+    const end = start + (i + 1) * columns;
+    for (let at = start + i * columns + i + 1; at < end; ++at) if (cells[at] > none) return false;
+  }
   return true;
 }
 
