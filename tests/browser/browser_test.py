@@ -80,6 +80,13 @@ class Views(PageTest):
                 self.assertGreater(len(self.panel("return panel.querySelector('.empty').textContent")), 40)
         self.assertEqual(page.errors(), [])
 
+    def test_a_stopped_run_and_a_failed_receipt_are_said_first(self):
+        self.open("hostile")
+        banners = self.browser.run("return [...document.querySelectorAll('.banner')].map(one => one.textContent)")
+        self.assertEqual(len(banners), 2)
+        self.assertTrue(banners[0].startswith(f"incomplete. {made_data.HOSTILE[0]}"), banners[0])
+        self.assertTrue(banners[1].startswith("1 receipt FAILED: "), banners[1])
+
     def test_tables_commands_and_narrow_windows(self):
         page = self.open("whole")
         for width in (320, 1600):
@@ -408,6 +415,20 @@ class Safety(PageTest):
             time.sleep(0.05)
         self.assertTrue(any("Content Security Policy" in error for error in errors), errors)
         self.assertEqual(self.browser.run("return [document.title, document.documentElement.dataset.ready, document.getElementById('static').hidden]"), ["made.h5", None, False])
+
+    def test_the_policy_stops_what_an_escape_would_miss(self):
+        """Elements that are put into the page as they are: script, handler and picture are reported and do nothing."""
+        attack = """<script>document.title = 'ran'</script><img src="x.png" onerror="document.title = 'ran'"><svg onload="document.title = 'ran'"></svg>"""
+        text = make("pixels", BUNDLE, FOLDER).read_text()
+        path = FOLDER / "attacked.html"
+        path.write_text(text.replace('<div id="static">', f'<div id="static">{attack}'))
+        page = self.browser
+        page.open(path)
+        page.wait("return document.documentElement.dataset.all")
+        reports = [error for error in page.errors() if "Content Security Policy" in error]
+        for kind in ("inline script", "inline event handler", "x.png"):
+            self.assertTrue(any(kind in error for error in reports), (kind, reports))
+        self.assertEqual(page.run("return [document.title, document.images.length, document.images[0].naturalWidth]"), ["made.h5", 1, 0])
 
     def test_a_browser_without_the_means_to_unpack_keeps_the_static_part(self):
         path = make("pixels", BUNDLE, FOLDER)

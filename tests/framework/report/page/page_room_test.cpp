@@ -15,6 +15,7 @@
 
 #include "archive/run/run_writer.hpp"
 #include "browser/made_values.hpp"
+#include "framework/report/page/page_reader.hpp"
 #include "report/page/fill.hpp"
 #include "report/page/page.hpp"
 #include "support/temp_dir.hpp"
@@ -127,6 +128,53 @@ TEST(PageOfALargeRun, OpensEachResultOnce) {
   };
   page::make_page(runs, {});
   EXPECT_EQ(times, 1);
+}
+
+/// Cases of which values over layers and tokens are in a page.
+std::set<std::int64_t> cases_in(const testing::PageReader& page) {
+  std::set<std::int64_t> numbers;
+  for (const auto& variable : page.index()["archives"][0]["results"][0]["variables"])
+    for (const auto& part : variable["parts"])
+      if (variable["dims"][0] == "layer") numbers.insert(part["case"].get<std::int64_t>());
+  return numbers;
+}
+
+TEST(PageOfALargeRun, ReadsACaseOnlyIfItOrTheOneBeforeItIsThere) {
+  constexpr std::int64_t kTokens = 60;
+  const testing::TempDir folder;
+  const ArchiveReader archive(archive_of(folder / "made.h5", 4, kTokens, [](const auto& ids) {
+    made::Noise from(9);
+    return made::lens(ids, 10, 3, from);
+  }));
+  std::vector<page::RunSource> runs;
+  runs.push_back(page::source_of(archive));
+  std::set<std::int64_t> read;
+  runs[0].stored = [&read, stored = runs[0].stored](const auto& name, const auto& cases) {
+    StoredDataset result = stored(name, cases);
+    for (StoredVariable& variable : result.variables)
+      if (variable.rows)
+        variable.rows = [&read, rows = variable.rows](const auto& index, std::int64_t first,
+                                                      std::int64_t count) {
+          // The columns of the table have rows of all cases.
+          if (!index.empty() && count == kTokens) read.insert(first / kTokens);
+          return rows(index, first, count);
+        };
+    return result;
+  };
+  const std::size_t whole = page::make_page(runs, {}).size();
+  EXPECT_EQ(read.size(), 4U);
+  std::set<std::size_t> numbers_of_cases;
+  for (std::size_t less = 5'000; less < 90'000; less += 5'000) {
+    SCOPED_TRACE(less);
+    read.clear();
+    page::PageRequest request;
+    request.max_bytes = whole - less;
+    const auto there = cases_in(testing::PageReader(page::make_page(runs, request)));
+    for (const std::int64_t number : read)
+      EXPECT_TRUE(number == 0 || there.contains(number) || there.contains(number - 1)) << number;
+    numbers_of_cases.insert(there.size());
+  }
+  EXPECT_GT(numbers_of_cases.size(), 1U) << "every page had as many cases";
 }
 
 /// Page without options of an archive.
