@@ -23,8 +23,8 @@ using ::testing::ElementsAre;
 using ::testing::Pair;
 
 /// A variable along an axis; `counts` receives the number of rows of each read.
-StoredVariable stored(const std::string& name, const std::string& dim, const at::Tensor& values,
-                      std::vector<std::int64_t>* counts) {
+StoredVariable along(const std::string& name, const std::string& dim, const at::Tensor& values,
+                     std::vector<std::int64_t>* counts) {
   StoredVariable variable;
   variable.facts.name = name;
   variable.facts.dims = {dim};
@@ -43,8 +43,8 @@ TEST(CaseRows, AreFoundAlongAnAxisThatIsReadInParts) {
   StoredDataset dataset;
   std::vector<std::int64_t> counts;
   dataset.variables.push_back(
-      stored("case", "token",
-             at::cat({at::full({300'000}, 4, at::kInt), at::full({9}, 2, at::kInt)}), &counts));
+      along("case", "token",
+            at::cat({at::full({300'000}, 4, at::kInt), at::full({9}, 2, at::kInt)}), &counts));
   const RowsOfCases rows = page::rows_of_cases(dataset, "token");
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(rows.at(4).first, 0);
@@ -58,7 +58,7 @@ TEST(CaseRows, AreFoundAlongAnAxisThatIsReadInParts) {
 TEST(CaseRows, GiveTheValuesOfEachCaseAndReadManyCasesAtOnce) {
   std::vector<std::int64_t> counts;
   const StoredVariable variable =
-      stored("surprisal", "token", at::arange(700'000, at::kFloat), &counts);
+      along("surprisal", "token", at::arange(700'000, at::kFloat), &counts);
   // Rows before the first case and between two cases belong to none.
   const RowsOfCases rows = {{1, {500'010, 190'000}},
                             {7, {10, 100'000}},
@@ -78,7 +78,7 @@ TEST(CaseRows, GiveTheValuesOfEachCaseAndReadManyCasesAtOnce) {
 
 TEST(CaseRows, AreNotReadForNoCase) {
   std::vector<std::int64_t> counts;
-  const StoredVariable variable = stored("surprisal", "token", at::arange(3, at::kFloat), &counts);
+  const StoredVariable variable = along("surprisal", "token", at::arange(3, at::kFloat), &counts);
   page::for_values_of_cases(variable, {}, {}, [](auto, auto) { ADD_FAILURE() << "no case"; });
   EXPECT_TRUE(counts.empty());
 }
