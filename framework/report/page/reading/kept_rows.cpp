@@ -64,7 +64,7 @@ class KeptRows {
 /// Rows to read for some rows of an axis: those of short cases with their neighbours, long ones
 /// alone.
 Rows rows_to_read(const StoredVariable& variable, std::size_t axis, Rows wanted) {
-  std::int64_t row_bytes = static_cast<std::int64_t>(c10::elementSize(variable.type));
+  auto row_bytes = static_cast<std::int64_t>(c10::elementSize(variable.type));
   for (std::size_t inner = axis + 1; inner < variable.shape.size(); ++inner)
     row_bytes *= variable.shape[inner];
   const std::int64_t rows =
