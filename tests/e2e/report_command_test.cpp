@@ -71,7 +71,7 @@ TEST_F(ReportCommand, PassesItsOptionsToThePage) {
   const testing::PageReader read(testing::slurp(page()));
   const json& one = read.index()["archives"][0];
   EXPECT_EQ(one["title"], "Two ranks");
-  EXPECT_EQ(one["cases"]["chosen"], json({0}));
+  EXPECT_EQ(one["cases"]["chosen"], json::array({0}));
   EXPECT_EQ(read.variable("logit_lens", "top_id")["parts"][0]["shape"][2], 2);
 }
 
