@@ -80,6 +80,13 @@ class Views(PageTest):
                 self.assertGreater(len(self.panel("return panel.querySelector('.empty').textContent")), 40)
         self.assertEqual(page.errors(), [])
 
+    def test_a_stopped_run_and_a_failed_receipt_are_said_first(self):
+        self.open("hostile")
+        banners = self.browser.run("return [...document.querySelectorAll('.banner')].map(one => one.textContent)")
+        self.assertEqual(len(banners), 2)
+        self.assertTrue(banners[0].startswith(f"incomplete. {made_data.HOSTILE[0]}"), banners[0])
+        self.assertTrue(banners[1].startswith("1 receipt FAILED: "), banners[1])
+
     def test_tables_commands_and_narrow_windows(self):
         page = self.open("whole")
         for width in (320, 1600):
@@ -237,6 +244,22 @@ class Colours(PageTest):
         self.assertLessEqual(max(abs(a - b) for a, b in zip(below[1], self.VIRIDIS[255])), 20)
         self.assertGreater(abs(below[0][0] - self.VIRIDIS[255][0]), 60)
 
+    def test_small_pictures_are_alike_whatever_form_the_numbers_have(self):
+        """150 tokens are 38 pixels wide. Codes may move a weight to a neighbouring colour, of 256."""
+        pictures = {}
+        for name in ("plain", "fine", "logarithmic", "coarse", "ahead", "ahead_coded"):
+            self.open("forms", f"view=attention&pattern=attention/{name}")
+            pictures[name] = self.panel("return [...panel.querySelectorAll('.head canvas')].map((one) => [one.width, [...one.getContext('2d').getImageData(0, 0, one.width, one.height).data]])")
+        for name, like, most in (("fine", "plain", 6), ("logarithmic", "plain", 6), ("coarse", "plain", 12), ("ahead_coded", "ahead", 12)):
+            with self.subTest(form=name):
+                self.assertEqual([width for width, _ in pictures[name]], [38, 38, 38])
+                for (_, got), (_, wanted) in zip(pictures[name], pictures[like]):
+                    self.assertLessEqual(max(abs(a - b) for a, b in zip(got, wanted)), most)
+        # A causal pattern is blank after the diagonal, the other one is not.
+        blank = lambda name: [data[3::4].count(0) for _, data in pictures[name]]
+        self.assertEqual(blank("fine"), [37 * 38 // 2] * 3)
+        self.assertEqual(blank("ahead_coded"), [0] * 3)
+
     def test_a_reduced_map_keeps_the_largest_value(self):
         page = self.open("large", "view=lens&by=probability")
         made = self.panel("""const stage = panel.querySelector('.map'); const [left, top, cw, ch] = stage.dataset.geometry.split(',').map(Number);
@@ -392,6 +415,20 @@ class Safety(PageTest):
             time.sleep(0.05)
         self.assertTrue(any("Content Security Policy" in error for error in errors), errors)
         self.assertEqual(self.browser.run("return [document.title, document.documentElement.dataset.ready, document.getElementById('static').hidden]"), ["made.h5", None, False])
+
+    def test_the_policy_stops_what_an_escape_would_miss(self):
+        """Elements that are put into the page as they are: script, handler and picture are reported and do nothing."""
+        attack = """<script>document.title = 'ran'</script><img src="x.png" onerror="document.title = 'ran'"><svg onload="document.title = 'ran'"></svg>"""
+        text = make("pixels", BUNDLE, FOLDER).read_text()
+        path = FOLDER / "attacked.html"
+        path.write_text(text.replace('<div id="static">', f'<div id="static">{attack}'))
+        page = self.browser
+        page.open(path)
+        page.wait("return document.documentElement.dataset.all")
+        reports = [error for error in page.errors() if "Content Security Policy" in error]
+        for kind in ("inline script", "inline event handler", "x.png"):
+            self.assertTrue(any(kind in error for error in reports), (kind, reports))
+        self.assertEqual(page.run("return [document.title, document.images.length, document.images[0].naturalWidth]"), ["made.h5", 1, 0])
 
     def test_a_browser_without_the_means_to_unpack_keeps_the_static_part(self):
         path = make("pixels", BUNDLE, FOLDER)

@@ -396,10 +396,22 @@ def pictured():
     return page, index_of([archive(page, cases=page.cases(["only"], ["a text"], [0]), results=[result], images={"0": images})])
 
 
+def forms():
+    """One pattern with all of its numbers, with codes of 16 and of 8 bits, and one of a model that looks ahead."""
+    draw, page, n = random.Random(11), Page(), 150
+    texts = [WORDS[(7 * i) % len(WORDS)] for i in range(n)]
+    values, ahead = attention_rows(draw, 3, n), [draw.random() for _ in range(3 * n * n)]
+    made = [page.variable(name, ["head", "query_position", "key_position"], [(0, [3, n, n], rows)], view="attention", encoding=encoding)
+            for name, rows, encoding in (("plain", values, "plain"), ("fine", values, "linear16"), ("logarithmic", values, "log16"), ("coarse", values, "linear8"),
+                                         ("ahead", ahead, "plain"), ("ahead_coded", ahead, "linear8"))]
+    result = {"name": "attention", "tool": "attention", "attributes": {}, "dims": [dim("head", 3)], "tokens": token_axis(page, {0: texts}), "variables": made}
+    return page, index_of([archive(page, cases=page.cases(["only"], ["a text"], [0]), results=[result])])
+
+
 def blank():
     """An archive without results: every view says why it is empty."""
     page = Page()
     return page, index_of([archive(page, cases=page.cases([], [], []))])
 
 
-PAGES = {"whole": whole, "large": large, "heads": heads, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "alike": alike, "pictured": pictured, "ideographs": ideographs, "fewer_ranks": fewer_ranks, "blank": blank}
+PAGES = {"whole": whole, "large": large, "heads": heads, "many": many, "hostile": hostile, "pixels": pixels, "comparison": comparison, "alike": alike, "pictured": pictured, "ideographs": ideographs, "fewer_ranks": fewer_ranks, "forms": forms, "blank": blank}

@@ -1,4 +1,7 @@
 #include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "framework/report/page/page_reader.hpp"
 #include "support/command.hpp"
@@ -59,6 +62,60 @@ TEST_F(ReportCommand, NamesTheNearestCase) {
   EXPECT_EQ(outcome.exit_code, 3);
   EXPECT_THAT(outcome.err, HasSubstr("did you mean 'prompt-1'?"));
   EXPECT_FALSE(fs::exists(page()));
+}
+
+TEST_F(ReportCommand, PassesItsOptionsToThePage) {
+  const auto outcome = lensbench({"report", archive(), "--case", "prompt-1", "--top-k", "2",
+                                  "--title", "Two ranks", "-o", page()});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const testing::PageReader read(testing::slurp(page()));
+  const json& one = read.index()["archives"][0];
+  EXPECT_EQ(one["title"], "Two ranks");
+  EXPECT_EQ(one["cases"]["chosen"], json::array({0}));
+  EXPECT_EQ(read.variable("logit_lens", "top_id")["parts"][0]["shape"][2], 2);
+}
+
+/// What the notes of a page say and its commands, in which `file` takes the place of the name.
+std::vector<std::vector<std::string>> commands_of_notes(const std::string& page,
+                                                        const std::string& file) {
+  const testing::PageReader read(testing::slurp(page));
+  std::vector<std::vector<std::string>> commands;
+  for (const json& note : read.index()["left_out"]) {
+    std::istringstream words(note["command"].get<std::string>());
+    commands.emplace_back();
+    for (std::string word; words >> word;)
+      commands.back().push_back(word == "mine.h5" ? file : word);
+  }
+  return commands;
+}
+
+TEST_F(ReportCommand, NamesCommandsThatShowWhatIsLeftOut) {
+  std::string prompt;
+  for (int i = 0; i < 60; ++i) prompt += " the God of Abraham";
+  ASSERT_EQ(run_into(folder_ / "long/mine.h5",
+                     {"tool", "logit_lens", "--model", kModel, "--prompt", prompt, "--quiet"})
+                .exit_code,
+            0);
+  const std::string file = folder_ / "long/mine.h5", small = folder_ / "small.html";
+  ASSERT_EQ(lensbench({"report", file, "-o", page()}).exit_code, 0);
+  std::vector<std::vector<std::string>> commands;
+  // Pictures may go before, which makes room for data.
+  for (std::size_t k = 1; k <= 4 && commands.size() < 2; ++k) {
+    const auto most = std::to_string(fs::file_size(page()) - 20'000 * k);
+    const auto outcome = lensbench({"report", file, "-o", small, "--max-bytes", most, "--force"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    commands = commands_of_notes(small, file);
+  }
+  ASSERT_GE(commands.size(), 2U);
+  for (auto& command : commands) {
+    ASSERT_EQ(command.front(), "lensbench");
+    command.erase(command.begin());
+    if (command.front() == "report") command.insert(command.end(), {"-o", small, "--force"});
+    const auto outcome = lensbench(command);
+    EXPECT_EQ(outcome.exit_code, 0)
+        << command.front() << " " << command.back() << ": " << outcome.err;
+    EXPECT_FALSE(outcome.out.empty());
+  }
 }
 
 TEST_F(ReportCommand, RefusesSizesThatAreNone) {

@@ -90,6 +90,8 @@ struct Request {
   /// Pictures of the case in order: a map over rectangles shows each of them alone and below the
   /// values; empty: only the values.
   std::vector<CasePhoto> photos = {};
+  /// Most pixels along a side of a map that is an image; cells share them where there are more.
+  std::size_t most_pixels = 4096;
   /// Facts for the description in the file, such as digest and command, in this order.
   std::vector<std::pair<std::string, std::string>> facts = {};
 };

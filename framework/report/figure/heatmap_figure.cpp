@@ -71,15 +71,25 @@ MapPanel panel_of(const Slice& slice, std::string title) {
   return {std::move(title), values_of(slice), {}};
 }
 
+/// Whether cells may show texts. A wide map does not, and to find those of all its cells would take
+/// longer than to draw it.
+bool may_show_texts(const Drawing& drawing, const Map& map) {
+  const CellContent content = drawing.request.cells;
+  return content == CellContent::text ||
+         (content == CellContent::automatic && map.columns.size() <= kMostTextColumns);
+}
+
 /// Adds what only a lens has: texts of the cells, and the line where the answer settles.
 void add_lens(Drawing& drawing, Map& map) {
   if (drawing.request.against != nullptr || map.panels.size() != 1) return;
   const std::string ids = ids_beside(drawing);
   if (ids.empty()) return;
-  auto texts = top_tokens(drawing, ids);
-  // A map of tokens and ranks has cells of its own.
-  if (texts.size() != map.panels.front().values.size()) return;
-  map.panels.front().texts = std::move(texts);
+  if (may_show_texts(drawing, map)) {
+    auto texts = top_tokens(drawing, ids);
+    // A map of tokens and ranks has cells of its own.
+    if (texts.size() == map.panels.front().values.size())
+      map.panels.front().texts = std::move(texts);
+  }
   if (ids == "top_id" && map.rows.dim == "layer" && map.columns.dim == "token")
     map.panels.front().contour = settled(drawing);
 }

@@ -16,7 +16,6 @@ constexpr double kLowestPlot = 30;  ///< three labels of the colour bar fit into
 constexpr double kMostShareOfWidth = 0.8;
 /// A cell overlaps the next ones by so much, so that viewers of PDF show no lines between cells.
 constexpr double kOverlap = 0.3;
-constexpr std::size_t kMostTextColumns = 30;
 
 /// Places of everything on the page.
 struct Layout {
@@ -164,7 +163,7 @@ class MapPainter {
   }
 
   void image(const MapPanel& panel, double x, double y) {
-    MapImage image = image_of(map_, panel, colours_);
+    MapImage image = image_of(map_, panel, colours_, drawing_.request.most_pixels);
     missing_ = missing_ || image.missing;
     for (const auto& [pool, what] :
          {std::pair(image.pooled_columns, "columns"), std::pair(image.pooled_rows, "rows")})

@@ -30,6 +30,9 @@ struct Map {
 /// Largest number of cells of a panel that are drawn as rectangles; more become an image.
 constexpr std::size_t kMostRects = 20000;
 
+/// Most columns of a map whose cells have texts without being asked for.
+constexpr std::size_t kMostTextColumns = 30;
+
 /// Draws the maps with labels, colour bar and legend.
 void draw_map(Drawing& drawing, const Map& map);
 

@@ -9,7 +9,7 @@
 namespace lensbench::figure {
 namespace {
 
-constexpr std::size_t kMostPixels = 4096, kEnoughPixels = 1400;
+constexpr std::size_t kEnoughPixels = 1400;
 /// Colours of values; one more is that of a missing value.
 constexpr int kShades = 255;
 
@@ -17,11 +17,11 @@ constexpr int kShades = 255;
 struct Blocks {
   std::size_t cells, pool, count, pixels;
 
-  explicit Blocks(std::size_t n)
+  Blocks(std::size_t n, std::size_t most_pixels)
       : cells(n),
-        pool((n + kMostPixels - 1) / kMostPixels),
+        pool((n + most_pixels - 1) / most_pixels),
         count((n + pool - 1) / pool),
-        pixels(std::max<std::size_t>(1, kEnoughPixels / count)) {}
+        pixels(std::max<std::size_t>(1, std::min(kEnoughPixels, most_pixels) / count)) {}
   std::size_t begin(std::size_t block) const { return block * pool; }
   std::size_t end(std::size_t block) const { return std::min(cells, (block + 1) * pool); }
 };
@@ -54,8 +54,9 @@ std::vector<Colour> shades(const ColourScale& colours) {
 
 }  // namespace
 
-MapImage image_of(const Map& map, const MapPanel& panel, const ColourScale& colours) {
-  const Blocks rows(map.rows.size()), columns(map.columns.size());
+MapImage image_of(const Map& map, const MapPanel& panel, const ColourScale& colours,
+                  std::size_t most_pixels) {
+  const Blocks rows(map.rows.size(), most_pixels), columns(map.columns.size(), most_pixels);
   MapImage image{.png = {},
                  .pooled_rows = rows.pool,
                  .pooled_columns = columns.pool,

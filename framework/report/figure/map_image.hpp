@@ -17,9 +17,10 @@ struct MapImage {
 };
 
 /// Draws a panel cell by cell. A cell is several pixels high and wide where there are few of them,
-/// because renderers smooth images. Of more than 4,096 rows or columns, neighbours share a pixel:
-/// the largest of their values, or the mean where the colours are around zero, since the largest
-/// would hide those below zero.
-MapImage image_of(const Map& map, const MapPanel& panel, const ColourScale& colours);
+/// because renderers smooth images. Of more than `most_pixels` rows or columns, neighbours share a
+/// pixel: the largest of their values, or the mean where the colours are around zero, since the
+/// largest would hide those below zero.
+MapImage image_of(const Map& map, const MapPanel& panel, const ColourScale& colours,
+                  std::size_t most_pixels);
 
 }  // namespace lensbench::figure

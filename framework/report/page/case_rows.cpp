@@ -10,6 +10,9 @@
 namespace lensbench::page {
 namespace {
 
+/// Rows that are read at once: about a megabyte, which is the size of a chunk.
+constexpr std::int64_t kRowsOfBlock = 1 << 18;
+
 /// Advances an index. \return false after the last one
 bool advance(std::vector<std::int64_t>& index, const std::vector<std::int64_t>& shape) {
   for (std::size_t axis = index.size(); axis-- > 0;) {
@@ -26,15 +29,37 @@ RowsOfCases rows_of_cases(const StoredDataset& dataset, const std::string& dim) 
   if (!tokens && dim != "case" && dim != "case_number") return {};
   const StoredVariable* numbers = numbers_of(dataset, tokens ? "case" : dim, {dim});
   if (numbers == nullptr) return {};
-  const at::Tensor values = numbers->rows({}, 0, numbers->shape[0]).to(at::kLong).contiguous();
-  const std::int64_t* data = values.data_ptr<std::int64_t>();
   RowsOfCases rows;
-  for (std::int64_t i = 0; i < values.numel(); ++i) {
-    Rows& one = rows.try_emplace(data[i], Rows{i, 0}).first->second;
-    // The rows of a case are consecutive in every archive; others of a damaged one are left out.
-    if (one.first + one.count == i) ++one.count;
+  for (std::int64_t first = 0; first < numbers->shape[0]; first += kRowsOfBlock) {
+    const std::int64_t count = std::min(kRowsOfBlock, numbers->shape[0] - first);
+    const at::Tensor values = numbers->rows({}, first, count).to(at::kLong).contiguous();
+    const std::int64_t* data = values.data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < count; ++i) {
+      Rows& one = rows.try_emplace(data[i], Rows{first + i, 0}).first->second;
+      // The rows of a case are consecutive in every archive; others of a damaged one are left out.
+      if (one.first + one.count == first + i) ++one.count;
+    }
   }
   return rows;
+}
+
+void for_values_of_cases(
+    const StoredVariable& variable, const std::vector<std::int64_t>& index, const RowsOfCases& rows,
+    const std::function<void(std::int64_t number, std::span<const double> values)>& use) {
+  std::vector<std::pair<std::int64_t, Rows>> cases(rows.begin(), rows.end());
+  std::sort(cases.begin(), cases.end(),
+            [](const auto& a, const auto& b) { return a.second.first < b.second.first; });
+  const auto end_of = [&](std::size_t i) { return cases[i].second.first + cases[i].second.count; };
+  for (std::size_t i = 0; i < cases.size();) {
+    const std::int64_t first = cases[i].second.first;
+    std::size_t next = i + 1;
+    while (next < cases.size() && end_of(next) - first <= kRowsOfBlock) ++next;
+    const at::Tensor values =
+        variable.rows(index, first, end_of(next - 1) - first).to(at::kDouble).contiguous();
+    for (; i < next; ++i)
+      use(cases[i].first, std::span(values.data_ptr<double>() + (cases[i].second.first - first),
+                                    static_cast<std::size_t>(cases[i].second.count)));
+  }
 }
 
 std::optional<std::pair<std::string, std::int64_t>> of_one_case(const std::string& name) {

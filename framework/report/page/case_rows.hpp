@@ -3,8 +3,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +35,13 @@ std::optional<std::pair<std::string, std::int64_t>> of_one_case(const std::strin
 /// \throws InputError for damaged content
 at::Tensor read_rows_of(const StoredVariable& variable, std::optional<std::size_t> axis, Rows rows,
                         std::optional<Rows> outer = std::nullopt);
+
+/// Gives the values of each case along an axis as float64, in the order of the rows. They are read
+/// in blocks of many cases, so that memory does not grow with the archive.
+/// \param index  as of `StoredVariable::rows` \throws InputError for damaged content
+void for_values_of_cases(
+    const StoredVariable& variable, const std::vector<std::int64_t>& index, const RowsOfCases& rows,
+    const std::function<void(std::int64_t number, std::span<const double> values)>& use);
 
 /// The variable of a name, if the dataset has it with these dimensions and as numbers.
 const StoredVariable* numbers_of(const StoredDataset& dataset, const std::string& name,

@@ -1,8 +1,5 @@
 #include "report/page/cases.hpp"
 
-#include <ATen/TensorOperators.h>
-#include <ATen/core/Tensor.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -10,6 +7,7 @@
 #include <limits>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "core/text/suggest.hpp"
 #include "report/page/case_rows.hpp"
@@ -52,11 +50,11 @@ const std::vector<Wanted>& wanted_columns() {
   return all;
 }
 
-double mean_of(const double* values, std::int64_t count) {
+double mean_of(std::span<const double> values) {
   double sum = 0;
   std::int64_t known = 0;
-  for (std::int64_t i = 0; i < count; ++i)
-    if (std::isfinite(values[i])) sum += values[i], ++known;
+  for (const double value : values)
+    if (std::isfinite(value)) sum += value, ++known;
   return known == 0 ? kUnknown : sum / static_cast<double>(known);
 }
 
@@ -116,13 +114,11 @@ class Columns {
       if (variable.shape[0] == 0) return;
       index.push_back(variable.shape[0] - 1);
     }
-    const at::Tensor all =
-        variable.rows(index, 0, variable.shape.back()).to(at::kDouble).contiguous();
-    for (const auto& [number, part] : rows) {
-      if (part.count == 0) continue;
-      const double* data = all.data_ptr<double>() + part.first;
-      set(*column, number, wanted.mean ? mean_of(data, part.count) : data[part.count - 1]);
-    }
+    for_values_of_cases(variable, index, rows,
+                        [&](std::int64_t number, std::span<const double> of_case) {
+                          if (!of_case.empty())
+                            set(*column, number, wanted.mean ? mean_of(of_case) : of_case.back());
+                        });
   }
 
   void add_scalars(const std::string& result, const StoredDataset& dataset,
@@ -132,9 +128,10 @@ class Columns {
     auto* column =
         values(result + "/" + name, {name, variable.facts.units, variable.facts.long_name, {}});
     if (column == nullptr) return;
-    const at::Tensor all = variable.rows({}, 0, variable.shape[0]).to(at::kDouble).contiguous();
-    for (const auto& [number, part] : rows)
-      set(*column, number, all.data_ptr<double>()[part.first]);
+    for_values_of_cases(variable, {}, rows,
+                        [&](std::int64_t number, std::span<const double> of_case) {
+                          if (!of_case.empty()) set(*column, number, of_case.front());
+                        });
   }
 
   std::size_t n_cases_;
@@ -178,17 +175,17 @@ std::string nearest(const std::string& word, std::vector<std::string> ids) {
 
 }  // namespace
 
-std::vector<CaseColumn> case_columns(const RunSource& source) {
+std::vector<CaseColumn> case_columns(const RunSource& source,
+                                     const std::vector<std::unique_ptr<PageResult>>& results) {
   Columns columns(source.cases.size());
-  for (const std::string& name : source.names) {
-    if (source.sealed) {
-      columns.add(name, source.stored(name, {}));
-      continue;
-    }
-    // The folder of a run is read case by case, so that memory holds only one of them.
+  if (source.sealed) {
+    for (const auto& result : results) columns.add(result->name, result->data);
+    return columns.take();
+  }
+  // The folder of a run is read case by case, so that memory holds only one of them.
+  for (const std::string& name : source.names)
     for (const std::int64_t number : complete_cases(source))
       columns.add(name, source.stored(name, {number}));
-  }
   return columns.take();
 }
 

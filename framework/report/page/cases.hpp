@@ -2,10 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "report/page/run_source.hpp"
+#include "report/page/page_result.hpp"
 
 namespace lensbench::page {
 
@@ -17,8 +18,12 @@ struct CaseColumn {
 };
 
 /// Mean surprisal, final entropy, settled layer and other single numbers of the cases, as far as
-/// the results have them. \throws InputError for damaged content
-std::vector<CaseColumn> case_columns(const RunSource& source);
+/// the results have them.
+/// \param results  all results of an archive, which are opened once for columns and data; those of
+///   the folder of a run are opened here case by case
+/// \throws InputError for damaged content
+std::vector<CaseColumn> case_columns(const RunSource& source,
+                                     const std::vector<std::unique_ptr<PageResult>>& results);
 
 /// Cases whose data a page has where none are named: some failed ones, those with the highest and
 /// the lowest mean surprisal, then the first; at most 12, ascending.

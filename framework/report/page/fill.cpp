@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -52,13 +53,29 @@ std::int64_t most_part_bytes(std::size_t page_bytes) {
   return std::max(std::int64_t{48} << 20, 8 * static_cast<std::int64_t>(page_bytes));
 }
 
+bool is_ids_of_ranks(const PageVariable& variable) {
+  return variable.facts().holds == Holds::token_ids && rank_axis(variable);
+}
+
+/// Whether a variable has a number for each of some ids, or for all ranks of them.
+bool has_values_of(const PageVariable& variable, const PageVariable& ids) {
+  if (variable.facts().holds == Holds::token_ids || variable.facts().coordinate) return false;
+  std::vector<std::string> dims = ids.dims;
+  if (variable.dims == dims) return true;
+  std::erase(dims, "rank");
+  return variable.dims == dims;
+}
+
 /// A part to embed, in the order of preference.
 struct Candidate {
   Tier tier;
   std::size_t case_order;  ///< position of the case among the chosen ones
+  /// Whether it comes after the other values of its case, and only with one of them: ids of ranks,
+  /// which make no picture alone. Those of the first case come first, so that its map has texts.
+  bool is_late;
   PartPlace place;
   std::int64_t ranks;  ///< number of its ranks
-  auto key() const { return std::tuple(tier, case_order, place, ranks); }
+  auto key() const { return std::tuple(tier, case_order, is_late, place, ranks); }
 };
 
 /// One attempt with fixed rules.
@@ -93,6 +110,10 @@ class Filling {
   /// \return false if the rules gave up
   bool run() {
     for (const Candidate& candidate : candidates()) {
+      if (candidate.is_late && !has_values(candidate.place)) {
+        filled_.left_out.insert(candidate.place);
+        continue;
+      }
       if (take(candidate)) continue;
       if (candidate.tier != Tier::large) lost_.insert(candidate.tier);
       if (rules_.all_or_none && candidate.tier != Tier::large) return false;
@@ -130,11 +151,13 @@ class Filling {
     return limited_cells(variable(one.place), part(one.place), one.ranks);
   }
 
-  Precision precision(const Candidate& one) const {
-    std::int64_t all = 0;
-    for (const PagePart& part : variable(one.place).parts)
-      all += limited_cells(variable(one.place), part, one.ranks);
-    return all > kExactCells ? rules_.large : Precision::exact;
+  Precision precision(const Candidate& one) {
+    const PartPlace& at = one.place;
+    const auto [known, is_new] = cells_.try_emplace({at.run, at.result, at.variable, one.ranks}, 0);
+    if (is_new)
+      for (const PagePart& part : variable(at).parts)
+        known->second += limited_cells(variable(at), part, one.ranks);
+    return known->second > kExactCells ? rules_.large : Precision::exact;
   }
 
   std::vector<Candidate> candidates() const {
@@ -152,7 +175,6 @@ class Filling {
 
   void add(std::vector<Candidate>& all, const PartPlace& at) const {
     const auto& chosen = runs_[at.run].chosen;
-    const Tier tier = tier_of(variable(at), result(at));
     // What belongs to no single case comes with the first one.
     const auto order =
         part(at).number < 0
@@ -160,13 +182,40 @@ class Filling {
             : static_cast<std::size_t>(std::find(chosen.begin(), chosen.end(), part(at).number) -
                                        chosen.begin());
     const auto axis = rank_axis(variable(at));
+    const bool is_late = rules_.split_ranks && at.part > 0 && is_ids_of_ranks(variable(at));
+    const Tier tier = is_late ? tier_of_ids(at) : tier_of(variable(at), result(at));
     const std::int64_t ranks = axis ? std::min(top_k_, part(at).shape()[*axis]) : 1;
     if (!rules_.split_ranks || ranks <= 1) {
-      all.push_back({tier, order, at, ranks});
+      all.push_back({tier, order, is_late, at, ranks});
       return;
     }
-    all.push_back({tier, order, at, 1});
-    all.push_back({std::max(tier, Tier::ranks), order, at, ranks});
+    all.push_back({tier, order, is_late, at, 1});
+    all.push_back({std::max(tier, Tier::ranks), order, is_late, at, ranks});
+  }
+
+  /// The tier of ids that come after the values that belong to them.
+  Tier tier_of_ids(const PartPlace& at) const {
+    const Tier own = tier_of(variable(at), result(at));
+    std::optional<Tier> first;
+    for (const PageVariable& one : result(at).variables)
+      if (has_values_of(one, variable(at)))
+        first = std::min(first.value_or(Tier::large), tier_of(one, result(at)));
+    return std::max(own, first.value_or(own));
+  }
+
+  /// Whether the page has values that belong to the ids of a part, or its result does not have any.
+  bool has_values(const PartPlace& at) const {
+    bool any = false;
+    const auto& variables = result(at).variables;
+    for (std::size_t v = 0; v < variables.size(); ++v) {
+      if (!has_values_of(variables[v], variable(at))) continue;
+      for (std::size_t p = 0; p < variables[v].parts.size(); ++p) {
+        if (variables[v].parts[p].number != part(at).number) continue;
+        if (filled_.parts.contains({at.run, at.result, v, p})) return true;
+        any = true;
+      }
+    }
+    return !any;
   }
 
   bool take(const Candidate& candidate) {
@@ -186,6 +235,7 @@ class Filling {
     left_ = left_ + freed - needed;
     filled_.ids[at.run].insert(part_of_page->ids.begin(), part_of_page->ids.end());
     filled_.parts.insert_or_assign(at, *part_of_page);
+    filled_.left_out.erase(at);
     return true;
   }
 
@@ -205,6 +255,8 @@ class Filling {
   Rules rules_;
   Filled filled_;
   std::set<Tier> lost_;
+  /// Run, result, variable and ranks -> number of cells of all of its parts.
+  std::map<std::tuple<std::size_t, std::size_t, std::size_t, std::int64_t>, std::int64_t> cells_;
   /// Run, result and variable -> least number of cells that did not fit.
   std::map<std::array<std::size_t, 3>, std::int64_t> hopeless_;
 };

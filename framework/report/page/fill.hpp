@@ -21,7 +21,8 @@ struct Filled {
 /// Chooses and encodes what fits into a number of bytes. The order in which variables are left out,
 /// first to last: attention and activations; ranks beyond the first; metrics of lenses other than
 /// probability, entropy and rank, and variables without a view; cases, the last one first. Before
-/// metrics and cases are left out, variables of more than 100,000 cells get 8 bits.
+/// metrics and cases are left out, variables of more than 100,000 cells get 8 bits. Where something
+/// is left out, ids of ranks are there for the first case, and for others with values alone.
 /// \param top_k    most ranks that are embedded
 /// \param encoded  of the same runs; later calls find there what earlier ones encoded
 /// \throws InputError for damaged content

@@ -72,12 +72,23 @@ void choose_cases(PageContent& content) {
   }
 }
 
-/// Pictures that need at most a quarter of the page. Data are worth more: they are left out first
-/// if the facts do not leave room for them. \param most  bytes; for 0, the pictures are only named
-void add_pictures(PageContent& content, std::size_t most) {
-  const std::size_t room = std::min(most, content.request.max_bytes / 4) / content.runs.size();
+/// The page with pictures that need at most a quarter of it, and without values of results. Data
+/// are worth more: where the facts do not leave room for pictures, they are only named, or left
+/// out.
+std::string facts_and_pictures(PageContent& content) {
+  constexpr std::size_t kMost = std::size_t{256} << 10;
+  const std::size_t room = std::min(kMost, content.request.max_bytes / 4) / content.runs.size();
+  std::vector<std::vector<StaticPicture>> drawn;
+  for (const PageRun& run : content.runs) drawn.push_back(static_pictures(run, room));
+  std::string page;
+  for (const bool shown : {true, false}) {
+    content.pictures.clear();
+    for (const auto& pictures : drawn) content.pictures.push_back(elements_of(pictures, shown));
+    page = document(content);
+    if (page.size() <= content.request.max_bytes) return page;
+  }
   content.pictures.clear();
-  for (const PageRun& run : content.runs) content.pictures.push_back(static_pictures(run, room));
+  return document(content);
 }
 
 std::size_t number_of_parts(const PageContent& content) {
@@ -98,15 +109,18 @@ std::string make_page(const std::vector<RunSource>& runs, const PageRequest& req
                       std::optional<ArchiveDifference> difference) {
   PageContent content{request, {}, {}, std::move(difference), {}, {}};
   for (const RunSource& source : runs) {
-    content.runs.push_back({&source, {}, {}});
-    content.columns.push_back(case_columns(source));
+    PageRun run{&source, {}, {}};
+    if (source.sealed) run.results = open_results(source, {});
+    content.columns.push_back(case_columns(source, run.results));
+    content.runs.push_back(std::move(run));
   }
   choose_cases(content);
   // Memory for one variable of ten ranks of one case with 101 layers x 4,000 tokens, and for its
   // variables without ranks.
-  constexpr std::size_t kKeptBytes = std::size_t{32} << 20;
+  constexpr std::size_t kKeptBytes = std::size_t{40} << 20;
   for (PageRun& run : content.runs) {
-    run.results = page_results(*run.source, run.chosen);
+    if (!run.source->sealed) run.results = open_results(*run.source, run.chosen);
+    cut_results(run.results, run.chosen);
     keep_rows(run.results, kKeptBytes / runs.size());
     content.of_cases.push_back(case_pictures(run, request.max_bytes / 3 / runs.size()));
   }
@@ -114,16 +128,7 @@ std::string make_page(const std::vector<RunSource>& runs, const PageRequest& req
   // The page without values of results gives the room for them. Each part needs a few bytes more
   // in the index.
   constexpr std::size_t kOfPart = 48;
-  add_pictures(content, std::size_t{256} << 10);
-  std::string page = document(content);
-  if (page.size() > request.max_bytes) {
-    add_pictures(content, 0);
-    page = document(content);
-  }
-  if (page.size() > request.max_bytes) {
-    content.pictures.clear();
-    page = document(content);
-  }
+  std::string page = facts_and_pictures(content);
   const std::size_t facts = page.size() + kOfPart * number_of_parts(content);
   std::size_t room = request.max_bytes > facts ? request.max_bytes - facts : 0;
   EncodedParts encoded(request.top_k);

@@ -198,18 +198,22 @@ bool PageVariable::has_dim(std::string_view dim) const {
   return std::find(dims.begin(), dims.end(), dim) != dims.end();
 }
 
-std::vector<std::unique_ptr<PageResult>> page_results(const RunSource& source,
-                                                      const std::vector<std::int64_t>& chosen) {
+std::vector<std::unique_ptr<PageResult>> open_results(const RunSource& source,
+                                                      const std::vector<std::int64_t>& cases) {
   std::vector<std::unique_ptr<PageResult>> results;
   for (const std::string& name : source.names) {
     // Parts refer to the stored variables, so that a result must not move.
     auto result = std::make_unique<PageResult>();
     result->name = name;
-    result->data = source.stored(name, chosen);
-    Cutter(*result, chosen).run();
+    result->data = source.stored(name, cases);
     results.push_back(std::move(result));
   }
   return results;
+}
+
+void cut_results(const std::vector<std::unique_ptr<PageResult>>& results,
+                 const std::vector<std::int64_t>& chosen) {
+  for (const auto& result : results) Cutter(*result, chosen).run();
 }
 
 std::string view_of(const PageVariable& variable, const PageResult& result) {

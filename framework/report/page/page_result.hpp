@@ -55,10 +55,14 @@ struct PageResult {
   std::vector<PageVariable> variables;
 };
 
-/// Results of a run, cut into the parts of the chosen cases. No values of variables are read.
-/// \throws InputError for damaged content
-std::vector<std::unique_ptr<PageResult>> page_results(const RunSource& source,
-                                                      const std::vector<std::int64_t>& chosen);
+/// Results of a run, which are not cut yet. Their texts are read, and no values of variables.
+/// \param cases  as of `RunSource::stored` \throws InputError for damaged content
+std::vector<std::unique_ptr<PageResult>> open_results(const RunSource& source,
+                                                      const std::vector<std::int64_t>& cases);
+
+/// Cuts results into the parts of the chosen cases, once. \throws InputError for damaged content
+void cut_results(const std::vector<std::unique_ptr<PageResult>>& results,
+                 const std::vector<std::int64_t>& chosen);
 
 /// View of a variable: its attribute `view`, else (or where that is `general`) what its dimensions
 /// suggest.

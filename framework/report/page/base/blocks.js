@@ -48,7 +48,8 @@ function valuesOfCodes(block, steps) {
   return table;
 }
 
-function lookUp({ codes, table }, start, count) {
+/** The values of codes. */
+export function lookUp({ codes, table }, start, count) {
   const values = new Float32Array(count);
   for (let i = 0; i < count; ++i) values[i] = table[codes[start + i]];
   return values;
@@ -107,15 +108,19 @@ export async function valuesOf(block) {
   return unpacked.get(block.block);
 }
 
-/** Reads parts of the numbers of a block, by the first one and their count: patterns of many heads would need much memory as a whole. */
+/**
+ * The numbers of a block of which not all are wanted: `read(start, count)` gives some of them, since
+ * patterns of many heads would need much memory as a whole. Of a block of codes also `coded`: its
+ * codes and the value of each, where a larger code has a larger value and 0 is a missing one.
+ */
 export async function partsOf(block) {
   if (block.values || !isCoded(block)) {
     const values = await valuesOf(block);
-    return (start, count) => Float32Array.from(values.slice(start, start + count));
+    return { read: (start, count) => new Float32Array(values.slice(start, start + count)) };
   }
   if (!unpackedCodes.has(block.block)) unpackedCodes.set(block.block, decodeCodes(block));
   const coded = await unpackedCodes.get(block.block);
-  return (start, count) => lookUp(coded, start, count);
+  return { coded, read: (start, count) => lookUp(coded, start, count) };
 }
 
 /** Resolves ids stored as changes: 0 where the id is that of the layer below, else id + 1. */

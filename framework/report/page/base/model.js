@@ -106,10 +106,10 @@ export class Archive {
     return { ...shapeOf(variable, part), values };
   }
 
-  /** As `load`, with `read(start, count)` for a part of the values in the place of all `values`. */
+  /** As `load`, with the members of `partsOf` in the place of all `values`. */
   async loadParts(variable, caseIndex) {
     const part = this.partOf(variable, caseIndex);
-    return part ? { ...shapeOf(variable, part), read: await partsOf(part.block) } : null;
+    return part ? { ...shapeOf(variable, part), ...await partsOf(part.block) } : null;
   }
 
   /** Labels of a dimension of a result: texts, or numbers from 0. */

@@ -12,9 +12,11 @@ LiveData live_data(const RunSource& run, std::size_t max_bytes) {
   PageContent content{{}, {}, {}, {}, {}, {}};
   content.request.max_bytes = max_bytes;
   content.request.top_k = std::numeric_limits<std::int64_t>::max();
-  content.columns.push_back(case_columns(run));
-  content.runs.push_back({&run, complete_cases(run), {}});
-  content.runs.front().results = page_results(run, content.runs.front().chosen);
+  PageRun page{&run, complete_cases(run), {}};
+  page.results = open_results(run, page.chosen);
+  content.columns.push_back(case_columns(run, page.results));
+  cut_results(page.results, page.chosen);
+  content.runs.push_back(std::move(page));
   EncodedParts encoded(content.request.top_k, Form::plain);
   content.filled = fill_exact(content.runs, content.request.top_k, max_bytes, encoded);
   BlockList blocks(Form::plain);

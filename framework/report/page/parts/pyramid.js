@@ -93,6 +93,27 @@ export function pooled({ rows, columns, values }, halved, isLower) {
   return { rows: down, columns: across, values: made };
 }
 
+/**
+ * As `pooled` for a map of codes of which a larger one has a larger value, and 0 none: the largest
+ * code of each pixel. To look up the values of all cells takes several times as long.
+ */
+export function pooledCodes({ codes, start, rows, columns }, halved, isLower) {
+  const size = 2 ** halved;
+  const [down, across] = [rows, columns].map((length) => Math.ceil(length / size));
+  const made = new codes.constructor(down * across);
+  for (let i = 0; i < rows; ++i) {
+    let at = start + i * columns;
+    const end = at + (isLower ? Math.min(columns, i + 1) : columns);
+    for (let to = (i >> halved) * across; at < end; ++to) {
+      const stop = Math.min(end, at + size);
+      let top = made[to];
+      for (; at < stop; ++at) top = Math.max(top, codes[at]);
+      made[to] = top;
+    }
+  }
+  return { rows: down, columns: across, codes: made };
+}
+
 /** How often a side must be halved so that a cell is at least about a pixel wide. */
 export function halvings(cell) {
   return cell >= 1 ? 0 : Math.min(16, Math.ceil(Math.log2(1 / cell)));

@@ -1,4 +1,5 @@
 // Attention: all heads of a layer small, one large, and its row on the text.
+import { lookUp } from '../base/blocks.js';
 import { add, el, put } from '../base/dom.js';
 import { number, quoted, token, words } from '../base/format.js';
 import { atLabels, chosenOf, meaningOf, offset } from '../base/model.js';
@@ -7,7 +8,7 @@ import { cell, get, set, setCell } from '../base/state.js';
 import { slider } from '../parts/frame.js';
 import { Legend } from '../parts/legend.js';
 import { Matrix } from '../parts/matrix.js';
-import { halvings, paint, pooled } from '../parts/pyramid.js';
+import { halvings, paint, pooled, pooledCodes } from '../parts/pyramid.js';
 import { FramedView, mounting, putReason, touches, variablePicker } from '../parts/view.js';
 import { TokenText } from './tokens.js';
 
@@ -17,11 +18,26 @@ function patternsOf(archive) {
   return archive.variables((one) => one.view === 'attention' && one.type !== 'string' && one.dims.length >= 2);
 }
 
-/** Whether keys after their query have no weight, as in a causal model. */
-function isCausal({ rows, columns, values }) {
+/** Whether keys after their query have no weight, as in a causal model; weights are above `none`. */
+function isLower({ rows, columns }, cells, start, none) {
   if (rows !== columns) return false;
-  for (let i = 0; i < rows; ++i) for (let j = i + 1; j < columns; ++j) if (values[i * columns + j] > 0) return false;
+  for (let i = 0; i < rows; ++i) {
+    const end = start + (i + 1) * columns;
+    for (let at = start + i * columns + i + 1; at < end; ++at) if (cells[at] > none) return false;
+  }
   return true;
+}
+
+function isCausal(map) {
+  return isLower(map, map.values, 0, 0);
+}
+
+/** The small version of a map of which only the codes are known. */
+function smallOfCodes(map, { codes, table }) {
+  const weight = table.findIndex((value) => value > 0);
+  const none = weight < 0 ? table.length : weight - 1;
+  const small = pooledCodes({ ...map, codes }, halvings(kSmall / map.columns), isLower(map, codes, map.start, none));
+  return { ...small, values: lookUp({ codes: small.codes, table }, 0, small.codes.length) };
 }
 
 /** Leaves keys after their query blank in the map of a causal model. */
@@ -94,12 +110,23 @@ class AttentionView extends FramedView {
     return Object.fromEntries(this.dims.map((dim) => [dim, dim === this.headDim && head !== undefined ? head : this.index(dim)]));
   }
 
-  /** The map of a head; without a head that of the chosen one. */
-  mapOf(head) {
-    const { dims, shape, read } = this.loaded;
+  /** Where the map of a head is, without its values; without a head that of the chosen one. */
+  placeOf(head) {
+    const { dims, shape } = this.loaded;
     const fixed = this.fixed(head);
     const [rows, columns] = shape.slice(-2);
-    return { rows, columns, values: read(offset(shape, dims.map((dim) => fixed[dim] || 0)), rows * columns) };
+    return { rows, columns, start: offset(shape, dims.map((dim) => fixed[dim] || 0)) };
+  }
+
+  mapOf(head) {
+    const { rows, columns, start } = this.placeOf(head);
+    return { rows, columns, values: this.loaded.read(start, rows * columns) };
+  }
+
+  smallOf(head) {
+    if (this.loaded.coded) return smallOfCodes(this.placeOf(head), this.loaded.coded);
+    const whole = this.mapOf(head);
+    return pooled(whole, halvings(kSmall / whole.columns), isCausal(whole));
   }
 
   draw() {
@@ -130,8 +157,7 @@ class AttentionView extends FramedView {
   }
 
   picture(head) {
-    const whole = this.mapOf(head);
-    const map = pooled(whole, halvings(kSmall / whole.columns), isCausal(whole));
+    const map = this.smallOf(head);
     return paint(map, scaleTo(largestOf(map.values)), el('canvas', { 'aria-hidden': 'true' }));
   }
 

@@ -28,12 +28,14 @@ using lensbench::testing::Element;
 using lensbench::testing::elements;
 using lensbench::testing::figure_of;
 using lensbench::testing::grid_dataset;
+using lensbench::testing::letter;
 using lensbench::testing::refusal;
 using lensbench::testing::summary_dataset;
 using lensbench::testing::texts;
 using lensbench::testing::with_tensor;
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
@@ -140,6 +142,41 @@ TEST(FigureHeatmap, AMapOfManyCellsIsAnImage) {
   const Figure pooled = figure_of(grid_dataset(5, 5000), "value");
   ASSERT_EQ(pooled.notes.size(), 1u);
   EXPECT_THAT(pooled.notes[0], HasSubstr("largest value of 2 neighbouring columns"));
+}
+
+TEST(FigureHeatmap, AnImageHasAtMostThePixelsOfTheRequest) {
+  const Figure figure = figure_of(grid_dataset(100, 201), {.variable = "value", .most_pixels = 50});
+  ASSERT_EQ(elements(figure.svg, "image").size(), 1u);
+  // 201 columns of which five share a pixel, 100 rows of which two share one.
+  EXPECT_THAT(figure.notes, ElementsAre(HasSubstr("largest value of 5 neighbouring columns"),
+                                        HasSubstr("largest value of 2 neighbouring rows")));
+}
+
+TEST(FigureHeatmap, TextsAreFoundForMapsOfAtMostThirtyTokensAlone) {
+  const auto asked = [](std::int64_t tokens, CellContent content) {
+    int times = 0;
+    draw(grid_dataset(2, tokens), {.variable = "value", .width_mm = 500, .cells = content},
+         [&times](std::int64_t id) {
+           ++times;
+           return letter(id);
+         });
+    return times;
+  };
+  EXPECT_EQ(asked(30, CellContent::automatic), 60);
+  EXPECT_EQ(asked(31, CellContent::automatic), 0);
+  EXPECT_EQ(asked(31, CellContent::text), 62);
+  EXPECT_EQ(asked(30, CellContent::number), 0);
+}
+
+TEST(FigureHeatmap, TheLineOfTheFinalAnswerNeedsNoTexts) {
+  const auto has_line = [](CellContent content) {
+    const auto shown =
+        texts(figure_of(grid_dataset(3, 40), {.variable = "value", .cells = content}).svg);
+    return std::count(shown.begin(), shown.end(), "above: the first choice is the final one") == 1;
+  };
+  EXPECT_TRUE(has_line(CellContent::automatic));
+  EXPECT_TRUE(has_line(CellContent::number));
+  EXPECT_TRUE(has_line(CellContent::none));
 }
 
 TEST(FigureHeatmap, TheDifferenceOfTwoArchivesIsAroundZero) {
