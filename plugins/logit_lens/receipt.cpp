@@ -21,10 +21,6 @@ constexpr std::int64_t kPositions = 8;
 /// Prompts whose logits are held at a time.
 constexpr std::size_t kPrompts = 8;
 
-/// Difference of two orders of summation in float32, relative to the largest logit: half of what
-/// the receipt allows.
-constexpr double kRounding = 1e-5;
-
 /// One position of a prompt, with what the lens says of it.
 struct Row {
   std::size_t prompt;
@@ -113,13 +109,19 @@ struct RowLogits {
   at::Tensor logits, normalized;
 };
 
-/// Replaces the logits of a row by those of the forward itself where these say something else. The
-/// forward multiplies the row of a single prompt in another order than the rows of a batch, on
-/// which the receipt of a prompt must not depend.
-void take_forward(const at::Tensor& forward, at::Tensor logits) {
-  const at::Tensor own = forward.to(at::Device(at::kCPU), at::kDouble);
-  const double scale = std::max(1e-30, logits.abs().max().item<double>());
-  if (!((own - logits).abs().max().item<double>() <= kRounding * scale)) logits.copy_(own);
+at::Tensor in_float64(const at::Tensor& logits) {
+  return logits.reshape({-1}).to(at::Device(at::kCPU), at::kDouble);
+}
+
+/// Replaces the logits of a row by those of the forward, unless these are the same row multiplied
+/// alone, as in the forward of a single prompt: that has another order of summation, and the
+/// receipt of a prompt must not depend on the other prompts of its batch.
+/// \param normalized  [d_model] the row after the final norm
+void take_forward(const Model& model, const at::Tensor& normalized, const at::Tensor& of_forward,
+                  at::Tensor logits) {
+  const at::Tensor forward = in_float64(of_forward);
+  if (forward.equal(logits)) return;
+  if (!forward.equal(in_float64(model.unembed(normalized.unsqueeze(0))))) logits.copy_(forward);
 }
 
 RowLogits logits_of(const Model& model, const std::vector<PromptReadout>& prompts,
@@ -136,9 +138,11 @@ RowLogits logits_of(const Model& model, const std::vector<PromptReadout>& prompt
   result.normalized = model.final_norm(at::stack(streams));
   result.logits = model.unembed(result.normalized).to(at::Device(at::kCPU), at::kDouble);
   for (std::size_t i = 0; i < rows.size(); ++i)
-    if (rows[i].position + 1 == prompts[rows[i].prompt].tokens.size())
-      take_forward(output.logits[static_cast<std::int64_t>(rows[i].prompt)].reshape({-1}),
-                   result.logits[static_cast<std::int64_t>(i)]);
+    if (rows[i].position + 1 == prompts[rows[i].prompt].tokens.size()) {
+      const auto row = static_cast<std::int64_t>(i);
+      take_forward(model, result.normalized[row],
+                   output.logits[static_cast<std::int64_t>(rows[i].prompt)], result.logits[row]);
+    }
   return result;
 }
 
