@@ -231,7 +231,9 @@ void reject_quantized(const nlohmann::json& config, const fs::path& config_path)
   if (method.empty()) return;
   if (advice.empty()) advice = advice_on(method, directory);
   throw InputError(where.string() + ": the weights are " + method +
-                   ", expected float32, float16 or bfloat16; " + advice);
+                   ", expected float32, float16, bfloat16, or a quantization_config of fp8, mxfp4, "
+                   "gptq, awq or compressed-tensors; " +
+                   advice);
 }
 
 }  // namespace lensbench
